@@ -1,0 +1,113 @@
+"""The built-in generator for HTTP/1.1, for machines without wrk; slower, so its numbers stand beside no other's."""
+
+import json
+import platform
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from servermatrix.contracts import LoadErrors, LoadFailure, LoadGenerator, LoadStats, Outcome, Shot
+
+PROGRAM = Path(__file__).with_name("_builtin_load.py")
+TASK_FILE = "builtin_load.json"
+COUNTS = ("connect", "read", "write", "status")
+
+
+def version(text: str) -> str:
+    """Name the Python that runs it; it has no version of its own."""
+    return text.strip() or f"Python {platform.python_version()}"
+
+
+def argv(shot: Shot) -> list[str]:
+    """Build the command line; the task is in a file, which may be larger than an argument."""
+    return [sys.executable, "-I", "-S", str(PROGRAM), str(Path(shot.folder) / TASK_FILE)]
+
+
+def files(shot: Shot) -> dict[str, str]:
+    """Write down the task: the fields are those of Task in the program."""
+    url = urlsplit(shot.url)
+    task = {
+        "host": url.hostname,
+        "port": url.port or 80,
+        "request": shot.wire().decode("latin-1"),
+        "connections": shot.connections,
+        "processes": shot.threads,
+        "duration_s": shot.duration_s,
+        "expect_status": shot.expect_status,
+        "result": shot.result,
+    }
+    return {TASK_FILE: json.dumps(task)}
+
+
+def parse(shot: Shot, outcome: Outcome) -> LoadStats:
+    """Read the result of one window; LoadFailure for anything that is not a whole one without errors."""
+    if outcome.exit_code != 0:
+        last = outcome.stderr.strip().splitlines()[-1:] or ["it said nothing"]
+        raise LoadFailure(f"the built-in generator ended with code {outcome.exit_code}: {last[0]}")
+    found = _read(outcome)
+    errors = {name: _count(_mapping(found, "errors"), name, 0) for name in COUNTS}
+    if any(errors.values()):
+        raise LoadFailure(_error_sentence(found, errors))
+    requests, duration_us = _count(found, "requests"), _count(found, "duration_us")
+    if requests == 0:
+        raise LoadFailure(f"no request was answered in {shot.duration_s} s")
+    if abs(duration_us - shot.duration_s * 1_000_000) > max(150_000, shot.duration_s * 100_000):
+        raise LoadFailure(f"the built-in generator ran for {duration_us / 1e6:.2f} s instead of {shot.duration_s} s")
+    return LoadStats(
+        requests=requests,
+        duration_us=duration_us,
+        histogram=_pairs(found, "histogram", requests),
+        statuses=_pairs(found, "statuses", requests),
+        errors=LoadErrors(),
+        bytes_read=_count(found, "bytes"),
+    )
+
+
+def _read(outcome: Outcome) -> Mapping[str, object]:
+    if not outcome.result:
+        raise LoadFailure("the built-in generator wrote no result")
+    try:
+        found = json.loads(outcome.result)
+    except ValueError:
+        raise LoadFailure("the built-in generator's result is no JSON document") from None
+    if not isinstance(found, dict) or found.get("schema") != 1:
+        raise LoadFailure("the built-in generator's result is not of schema 1")
+    return found
+
+
+def _error_sentence(found: Mapping[str, object], errors: Mapping[str, int]) -> str:
+    said = ", ".join(f"{count} {name}" for name, count in errors.items() if count)
+    if errors["status"]:
+        statuses = ", ".join(f"{count} of status {status}" for status, count in _pairs(found, "statuses", None))
+        return f"the built-in generator counted {said} errors; the answers were {statuses}"
+    return f"the built-in generator counted {said} errors: the server closed or refused connections"
+
+
+def _mapping(found: Mapping[str, object], name: str) -> Mapping[str, object]:
+    value = found.get(name)
+    if not isinstance(value, dict):
+        raise LoadFailure(f"the built-in generator's result has no {name}")
+    return value
+
+
+def _count(found: Mapping[str, object], name: str, default: int | None = None) -> int:
+    value = found.get(name, default)
+    if type(value) is not int or value < 0:
+        raise LoadFailure(f"the built-in generator's result has no count {name}")
+    return value
+
+
+def _pairs(found: Mapping[str, object], name: str, total: int | None) -> tuple[tuple[int, int], ...]:
+    """Read (value, count) pairs; LoadFailure unless the counts sum to the total."""
+    pairs = found.get(name)
+    try:
+        read = tuple((int(value), int(count)) for value, count in pairs) if isinstance(pairs, list) else ()
+    except (TypeError, ValueError):
+        read = ()
+    if total is not None and sum(count for _, count in read) != total:
+        raise LoadFailure(f"the built-in generator's {name} does not add up to {total} requests")
+    return read
+
+
+LOAD = LoadGenerator(protocols=("h1",), version=version, argv=argv, files=files, parse=parse, comparable=False)

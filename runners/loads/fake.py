@@ -1,0 +1,186 @@
+"""fake: answers from a seeded model and takes no time, so that everything but the load itself can be tried and tested.
+
+The model, as in matrix.yaml (later globs override earlier ones key by key; only * and ? are wildcards):
+
+    seed: 1
+    noise: {kind: normal, sd: 0.03}     # kind: normal, contaminated, drift, periodic; shared: size of the common part
+    cells: {"*": {rps: 20000, cpu_us: 40}, "granian*": {rps: 30000}}
+    fail: {"hypercorn*": "the sentence that says why"}
+
+The same model, question and seed always give the same answer. A server is as busy as `busy` says, whatever its numbers.
+"""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import accumulate, pairwise
+from random import Random
+
+from servermatrix.contracts import LoadFailure, LoadGenerator, LoadStats, Outcome, Question, Shot, Usage, Window
+
+KINDS = ("normal", "contaminated", "drift", "periodic")
+NOISE = {"sd": 0.03, "shared": 0.10}
+NEEDED = ("rps", "cpu_us")
+DEFAULTS = {"p99": 3.0, "busy": 0.97, "generator": 0.2, "foreign_cpu": 0.0, "steal": 0.0, "pss_mib": 30.0}
+OPTIONAL = (*DEFAULTS, "p50_us")
+CONNECTIONS = 64  # in a closed loop the typical wait is connections / rps
+WITHIN = 0.2  # windows of one start differ by this part of what starts differ by
+CPU_NOISE = 1 / 3  # CPU per request is that much steadier than requests per second
+PERIOD = 5  # rounds
+MIB = 1024 * 1024
+
+# Latency by share of the requests: up to the median in parts of it, then in powers of the 99th percentile over the median.
+FAST = ((0.5, 0.02), (0.6, 0.05), (0.7, 0.09), (0.8, 0.12), (0.9, 0.15), (1.0, 0.17))
+SLOW = ((0.1, 0.12), (0.2, 0.09), (0.3, 0.07), (0.45, 0.05), (0.6, 0.03), (0.8, 0.02), (1.0, 0.012))
+TAIL = ((1.5, 0.006), (2.5, 0.002))
+
+
+def simulate(question: Question) -> Window:
+    """Answer one question from its model; LoadFailure when the model says so, is mistaken, or knows no such cell."""
+    model = _known(question.model, "the fake model", ("seed", "noise", "cells", "fail"))
+    reason = _last_match(model, "fail", question.cell_id)
+    if reason is not None:
+        raise LoadFailure(str(reason))
+    noise = _noise(model.get("noise", {}), _number(model, "seed", "the fake model", 0), question)
+    numbers = _numbers(model, question.cell_id)
+    requests = max(1, round(numbers["rps"] * noise.rate * question.duration_s))
+    p50_us = numbers.get("p50_us", CONNECTIONS * 1e6 / numbers["rps"]) / noise.rate
+    stats = LoadStats(
+        requests=requests,
+        duration_us=question.duration_s * 1_000_000,
+        histogram=_histogram(requests, p50_us, numbers["p99"]),
+        statuses=((200, requests),),
+    )
+    return Window(stats=stats, usage=_usage(numbers, requests * numbers["cpu_us"] * noise.cpu, question.workers))
+
+
+def _usage(numbers: Mapping[str, float], cpu_us: float, workers: int) -> Usage:
+    wall_us = max(1, round(cpu_us / (numbers["busy"] * workers)))
+    return Usage(
+        wall_us=wall_us,
+        server_cpu_us=round(cpu_us),
+        worker_cpu_us=(round(cpu_us / workers),) * workers,
+        generator_cpu_us=round(wall_us * numbers["generator"]),
+        own_cpu_us=0,
+        pss_bytes=round(numbers["pss_mib"] * MIB),
+        foreign_cpu=numbers["foreign_cpu"],
+        steal=numbers["steal"],
+    )
+
+
+def _histogram(requests: int, p50_us: float, p99: float) -> tuple[tuple[int, int], ...]:
+    """Spread the requests over some 15 latencies so that the median and p99 / median are the ones asked for."""
+    multiples = [*FAST, *((p99**power, share) for power, share in SLOW), *((p99 * factor, share) for factor, share in TAIL)]
+    reached = [0, *(round(requests * share) for share in accumulate(share for _, share in multiples))]
+    counts: dict[int, int] = {}
+    for (multiple, _), (before, after) in zip(multiples, pairwise([*reached[:-1], requests]), strict=True):
+        latency_us = max(1, round(p50_us * multiple))
+        counts[latency_us] = counts.get(latency_us, 0) + after - before
+    return tuple(sorted((latency_us, count) for latency_us, count in counts.items() if count))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Factors:
+    """What noise makes of one window: factors on requests per second and on CPU per request."""
+
+    rate: float
+    cpu: float
+
+
+def _noise(given: object, seed: float, question: Question) -> _Factors:
+    where = "the noise of the fake model"
+    noise = _known(given, where, ("kind", *NOISE))
+    kind = noise.get("kind", KINDS[0])
+    if kind not in KINDS:
+        raise LoadFailure(f"{where} is of kind {kind!r}, which is not one of {', '.join(KINDS)}")
+    sd, shared = (_number(noise, key, where, default) for key, default in NOISE.items())
+    run = f"{seed:g}/{question.seed}"
+    start = Random(f"{run}/{question.cell_id}/{question.round}")  # noqa: S311 - reproducible, not secret
+    window = Random(f"{run}/{question.cell_id}/{question.round}/{question.window}")  # noqa: S311 - reproducible, not secret
+    spread = sd * 4 if kind == "contaminated" and start.random() < 0.15 else sd  # noqa: PLR2004 - the usual contamination
+    common = shared * _common(str(kind), run, question.round)
+    rate = common + spread * start.gauss(0, 1) + sd * WITHIN * window.gauss(0, 1)
+    cpu = sd * CPU_NOISE * (start.gauss(0, 1) + WITHIN * window.gauss(0, 1))
+    return _Factors(rate=math.exp(rate), cpu=math.exp(cpu))
+
+
+def _common(kind: str, run: str, number: int) -> float:
+    """Return the part, from -1 to 1, that all cells of a round share, so that pairing by round removes it."""
+    phase = 2 * math.pi * Random(run).random()  # noqa: S311 - reproducible, not secret
+    if kind == "periodic":
+        return math.sin(phase + 2 * math.pi * number / PERIOD)
+    return math.tanh(number / 10) * math.copysign(1, math.sin(phase)) if kind == "drift" else 0.0
+
+
+def _numbers(model: Mapping[str, object], cell_id: str) -> dict[str, float]:
+    """Merge the entries whose glob matches the cell, in their order, over the defaults."""
+    entries = [(name, entry) for name, entry in _section(model, "cells").items() if _pattern(name).fullmatch(cell_id)]
+    if not entries:
+        raise LoadFailure(f"no entry of the fake model matches {cell_id}")
+    numbers = dict(DEFAULTS)
+    for name, entry in entries:
+        where = f"the entry {name!r} of the fake model"
+        given = _known(entry, where, (*NEEDED, *OPTIONAL))
+        numbers.update({key: _number(given, key, where, 0) for key in given})
+    for key in NEEDED:
+        if key not in numbers:
+            raise LoadFailure(f"the fake model gives {cell_id} no {key}")
+    for key in (*NEEDED, "busy", "p50_us"):
+        if numbers.get(key, 1) <= 0:
+            raise LoadFailure(f"the fake model gives {cell_id} {numbers[key]:g} as {key}, which must be above 0")
+    if numbers["p99"] < 1:
+        raise LoadFailure(f"the fake model gives {cell_id} {numbers['p99']:g} as p99, which must be 1 or more times the median")
+    return numbers
+
+
+def _last_match(model: Mapping[str, object], section: str, cell_id: str) -> object:
+    found = [value for name, value in _section(model, section).items() if _pattern(name).fullmatch(cell_id)]
+    return found[-1] if found else None
+
+
+@lru_cache(maxsize=1024)
+def _pattern(glob: str) -> re.Pattern[str]:
+    """Compile a glob in which [ stands for itself: cell ids have brackets."""
+    return re.compile(re.escape(glob).replace(r"\*", ".*").replace(r"\?", "."), re.DOTALL)
+
+
+def _section(model: Mapping[str, object], name: str) -> dict[str, object]:
+    return _mapping(model.get(name, {}), f"{name} of the fake model")
+
+
+def _known(given: object, where: str, keys: tuple[str, ...]) -> dict[str, object]:
+    found = _mapping(given, where)
+    unknown = [key for key in found if key not in keys]
+    if unknown:
+        raise LoadFailure(f"{where} has {unknown[0]!r}, which is not one of {', '.join(keys)}")
+    return found
+
+
+def _mapping(given: object, where: str) -> dict[str, object]:
+    if not isinstance(given, Mapping):
+        raise LoadFailure(f"{where} must be a mapping, not {given!r}")
+    return {str(key): value for key, value in given.items()}
+
+
+def _number(given: Mapping[str, object], key: str, where: str, default: float) -> float:
+    value = given.get(key, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        raise LoadFailure(f"{where} has {value!r} as {key}, which must be a number from 0 on")
+    return value
+
+
+def _version(_: str) -> str:
+    return "1"
+
+
+def _argv(_: Shot) -> list[str]:
+    return []
+
+
+def _parse(_: Shot, __: Outcome) -> LoadStats:
+    raise LoadFailure("the fake generator is asked, not run: it has no result to read")
+
+
+LOAD = LoadGenerator(protocols=("h1", "h1s", "h2c", "h2"), version=_version, argv=_argv, parse=_parse, simulate=simulate)
