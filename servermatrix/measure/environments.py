@@ -1,0 +1,54 @@
+"""Asks a Python interpreter, from outside, what is installed in it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping
+
+from packaging.requirements import Requirement
+
+from servermatrix.errors import Unfit
+
+SCRIPT = """\
+import json, platform, sys
+from importlib.metadata import PackageNotFoundError, version
+def read(name):
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
+print(json.dumps({"python": platform.python_version(), "found": {name: read(name) for name in sys.argv[1:]}}))
+"""
+
+
+def installed(python: str, names: Iterable[str]) -> dict[str, str | None]:
+    """Return the version of each distribution in that interpreter, None where missing, and its own as `python`.
+
+    Raises Unfit when the interpreter does not run.
+    """
+    argv = [python, "-I", "-c", SCRIPT, *sorted(set(names))]
+    try:
+        done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True)
+        told = json.loads(done.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError) as failure:
+        message = f"the Python interpreter {python} does not run: {failure}"
+        raise Unfit(message, "name one that does with --python PATH") from failure
+    return {"python": str(told["python"]), **{str(name): version for name, version in told["found"].items()}}
+
+
+def distributions(requirements: Iterable[str]) -> tuple[str, ...]:
+    """Return the bare names of requirements, sorted, each once."""
+    return tuple(sorted({Requirement(text).name for text in requirements}))
+
+
+def unmet(requirements: Iterable[str], versions: Mapping[str, str | None], python: str) -> str | None:
+    """Say in one sentence which requirement the interpreter does not meet, None when it meets all."""
+    for text in requirements:
+        wanted = Requirement(text)
+        found = versions.get(wanted.name)
+        if found is None:
+            return f"{wanted.name} is not installed; type: {python} -m pip install '{text}'"
+        if not wanted.specifier.contains(found, prereleases=True):
+            return f"{wanted.name} {found} is installed but {text} is needed; type: {python} -m pip install '{text}'"
+    return None

@@ -1,0 +1,35 @@
+"""How a step ends without a number: whose fault, and one sentence."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from servermatrix.model import Cause
+
+TELLING = re.compile(r"error|exception|refused|denied|cannot|not found|no such|failed", re.IGNORECASE)
+LOG_TAIL_BYTES = 65_536
+SENTENCE_LENGTH = 300
+
+
+class StepFailure(Exception):
+    """A step or window that gives no number; `fatal` when trying the same server again is pointless."""
+
+    def __init__(self, cause: Cause, reason: str, *, fatal: bool = False) -> None:
+        """Keep whose fault it is and the sentence."""
+        super().__init__(reason)
+        self.cause = cause
+        self.reason = reason
+        self.fatal = fatal
+
+
+def last_words(log: Path) -> str:
+    """Return the last telling line of a server's log, as `: line`, or nothing."""
+    try:
+        with log.open("rb") as stream:
+            stream.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
+            lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines() if line.strip()]
+    except OSError:
+        return ""
+    telling = [line for line in lines if TELLING.search(line)] or lines
+    return f": {telling[-1][:SENTENCE_LENGTH]}" if telling else ""

@@ -1,0 +1,135 @@
+"""Plan -> proofs and samples, one after the other: the one orchestrator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import UTC, datetime
+
+from servermatrix.contracts import LoadFailure, LoadGenerator, Question
+from servermatrix.measure import probe, usage, window
+from servermatrix.measure.bench import Bench, log_name, serving
+from servermatrix.measure.failure import StepFailure
+from servermatrix.measure.witness import proof_key, prove
+from servermatrix.model import Cause, Cell, Failed, Measured, Plan, Proof, Sample, Skipped, Step
+
+GIVE_UP_AFTER = 2
+
+Done = frozenset[tuple[str, int]]
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def measure(bench: Bench, plan: Plan, done: Done, before: Callable[[Step], None]) -> Iterator[Proof | Sample]:
+    """Yield exactly one sample for every step that is not `done`, and the proof of a setting before its first step.
+
+    A setting that fails its proof fails all its steps. A cell that failed twice running is not started again.
+    """
+    proven: dict[str, Failed | Proof] = {}
+    failures: dict[str, int] = {}
+    for step in plan.steps():
+        cell = step.cell
+        if (cell.id, step.round) in done:
+            continue
+        before(step)
+        key = proof_key(cell)
+        if key not in proven:
+            proven[key] = verdict = _prove(bench, step)
+            if isinstance(verdict, Proof):
+                yield verdict
+        sample = _sample(bench, step, proven[key], failures.get(cell.id, 0))
+        failures[cell.id] = failures.get(cell.id, 0) + 1 if _counts(sample) else 0
+        yield sample
+
+
+def _counts(sample: Sample) -> bool:
+    """Tell whether a sample speaks against starting its cell again: noise does not."""
+    return isinstance(sample, Skipped) or (isinstance(sample, Failed) and sample.cause is not Cause.NOISE)
+
+
+def _prove(bench: Bench, step: Step) -> Failed | Proof:
+    try:
+        return prove(bench, step.cell)
+    except StepFailure as failure:
+        return _failed(bench, step, _now(), failure, "witness")
+
+
+def _sample(bench: Bench, step: Step, verdict: Failed | Proof, failures: int) -> Sample:
+    cell_id, number = step.cell.id, step.round
+    if isinstance(verdict, Failed):
+        return Failed(
+            cell_id=cell_id, round=number, started_at=_now(), cause=verdict.cause, reason=verdict.reason, log=verdict.log
+        )
+    if failures >= GIVE_UP_AFTER:
+        reason = f"not started again after {GIVE_UP_AFTER} failures running"
+        return Skipped(cell_id=cell_id, round=number, started_at=_now(), reason=reason)
+    return measure_step(bench, step)
+
+
+def measure_step(bench: Bench, step: Step) -> Sample:
+    """Start the server, wait for the right answer, warm up, measure the windows, ask again, stop: one observation."""
+    cell, app, started_at = step.cell, bench.apps[step.cell.app], _now()
+    log = bench.logs / log_name(cell, f"round-{step.round}")
+    try:
+        if bench.noise.foreign_cpu < 1:
+            usage.wait_until_quiet(min(window.QUIET_LIMIT, bench.noise.foreign_cpu))
+        with serving(bench, cell, app, log) as started:
+            ask = (started.running, started.address, app.request, app.expect)
+            startup_s = probe.wait_ready(*ask, workers=cell.workers)
+            if cell.workers > 1:
+                probe.settle(started.running)
+            window.warm_up(bench, started, cell, app)
+            windows = tuple(window.measure(bench, started, cell, app) for _ in range(cell.load.windows))
+            probe.check_once(*ask, "after the load")
+        return Measured(cell_id=cell.id, round=step.round, started_at=started_at, startup_s=round(startup_s, 4), windows=windows)
+    except StepFailure as failure:
+        return _failed(bench, step, started_at, failure, f"round-{step.round}")
+
+
+def _failed(bench: Bench, step: Step, started_at: str, failure: StepFailure, suffix: str) -> Failed:
+    log = bench.logs / log_name(step.cell, suffix)
+    return Failed(
+        cell_id=step.cell.id,
+        round=step.round,
+        started_at=started_at,
+        cause=failure.cause,
+        reason=failure.reason,
+        log=f"logs/{log.name}" if log.exists() else "",
+    )
+
+
+def simulate(
+    generator: LoadGenerator, plan: Plan, done: Done, model: Mapping[str, object], before: Callable[[Step], None]
+) -> Iterator[Sample]:
+    """Yield the samples of a generator that starts no server and takes no time."""
+    for step in plan.steps():
+        if (step.cell.id, step.round) not in done:
+            before(step)
+            yield _simulated(generator, step, plan.seed, model)
+
+
+def _simulated(generator: LoadGenerator, step: Step, seed: int, model: Mapping[str, object]) -> Sample:
+    cell, started_at = step.cell, "1970-01-01T00:00:00.000Z"
+    if generator.simulate is None:
+        message = "not a generator that simulates"
+        raise TypeError(message)
+    try:
+        windows = tuple(
+            generator.simulate(_question(cell, step.round, number, seed, model)) for number in range(cell.load.windows)
+        )
+    except LoadFailure as failure:
+        return Failed(cell_id=cell.id, round=step.round, started_at=started_at, cause=Cause.SERVER, reason=str(failure))
+    return Measured(cell_id=cell.id, round=step.round, started_at=started_at, startup_s=0.0, windows=windows)
+
+
+def _question(cell: Cell, number: int, window_number: int, seed: int, model: Mapping[str, object]) -> Question:
+    return Question(
+        cell_id=cell.id,
+        round=number,
+        window=window_number,
+        workers=cell.workers,
+        duration_s=cell.load.duration_s,
+        seed=seed,
+        model=model,
+    )

@@ -1,0 +1,38 @@
+"""Runs the project's own checks: lint, format, types, tests; the output goes straight to the terminal."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from servermatrix.errors import Unfit
+from servermatrix.measure import tools
+
+CHECKS = (
+    ("ruff", "check"),
+    ("ruff", "format", "--check"),
+    ("mypy",),
+)
+
+
+def run_checks(root: Path, tools_dir: Path, pytest_args: tuple[str, ...], environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Run every check, the tests last, and return the names of those that failed; Unfit outside a checkout or without wrk."""
+    if not (root / "tests").is_dir():
+        raise Unfit(f"{root} has no tests: selftest runs in a checkout only", "clone the project and run it there")
+    require_wrk(tools_dir)
+    checks = (*CHECKS, ("pytest", *pytest_args))
+    return tuple(" ".join(check[:2]) for check in checks if not _passes(root, check, environment))
+
+
+def require_wrk(tools_dir: Path) -> None:
+    """Make sure that the integration tests have their generator: a missing tool must fail, not skip."""
+    found = tools.find("wrk", ("wrk",), tools_dir)
+    if not isinstance(found, tools.Tool):
+        raise Unfit(f"the tests need wrk, which is not here and could not be fetched: {found.why}", f"type: {found.command}")
+
+
+def _passes(root: Path, check: tuple[str, ...], environment: Mapping[str, str]) -> bool:
+    argv = [sys.executable, "-m", *check]
+    return subprocess.run(argv, cwd=root, env=dict(environment), stdin=subprocess.DEVNULL, check=False).returncode == 0

@@ -1,0 +1,144 @@
+"""One window of load: drive it, read the machine around it, and say whether it counts."""
+
+from __future__ import annotations
+
+import resource
+from dataclasses import replace
+from pathlib import Path
+
+from servermatrix.contracts import LoadFailure, Outcome, Shot
+from servermatrix.measure import usage
+from servermatrix.measure.bench import Bench, Started, check_log
+from servermatrix.measure.failure import StepFailure, last_words
+from servermatrix.measure.process import Command, run_to_end, scrubbed_environment
+from servermatrix.model import App, Cause, Cell, LoadStats, Noise, Usage, Window
+
+ATTEMPTS = 3
+TIMEOUT_SPARE_S = 5
+RUN_SPARE_S = 15.0
+QUIET_LIMIT = 0.08
+
+
+def warm_up(bench: Bench, started: Started, cell: Cell, app: App) -> None:
+    """Drive load that is not measured; only a server that does not survive it fails the step."""
+    if cell.load.warmup_s:
+        drive(bench, started, replace(_shot(bench, started, cell, app), duration_s=cell.load.warmup_s))
+
+
+def measure(bench: Bench, started: Started, cell: Cell, app: App) -> Window:
+    """Return one valid window, trying again at most twice; StepFailure with the last reason when none was valid."""
+    discarded: list[str] = []
+    while True:
+        try:
+            return replace(measure_once(bench, started, cell, app), discarded=tuple(discarded))
+        except StepFailure as failure:
+            discarded.append(failure.reason)
+            if failure.fatal or len(discarded) == ATTEMPTS:
+                raise
+        usage.wait_until_quiet(min(QUIET_LIMIT, bench.noise.foreign_cpu))
+
+
+def measure_once(bench: Bench, started: Started, cell: Cell, app: App) -> Window:
+    """Drive one window and read the machine around it; StepFailure when it does not count."""
+    pids = started.running.members()
+    children = resource.getrusage(resource.RUSAGE_CHILDREN)
+    before = usage.read(pids)
+    outcome = drive(bench, started, _shot(bench, started, cell, app))
+    after = usage.read(pids)
+    generator_us = _cpu_us(resource.getrusage(resource.RUSAGE_CHILDREN)) - _cpu_us(children)
+    if started.running.members() != pids:
+        sentence = f"the server's processes changed during the load{last_words(started.running.log)}"
+        raise StepFailure(Cause.SERVER, sentence, fatal=True)
+    stats = parse(bench, _shot(bench, started, cell, app), outcome)
+    used = used_between(before, after, generator_us, usage.read_pss(pids))
+    check_noise(used, bench.noise)
+    return Window(stats=stats, usage=used)
+
+
+def drive(bench: Bench, started: Started, shot: Shot) -> Outcome:
+    """Run the generator to its end while the server lives; StepFailure as soon as the server is gone."""
+    folder = Path(shot.folder)
+    for name, content in bench.generator.files(shot).items():
+        (folder / name).write_text(content)
+    result, errors = Path(shot.result), folder / "generator.err"
+    result.unlink(missing_ok=True)
+    command = Command(
+        argv=bench.generator.argv(shot),
+        env=scrubbed_environment({**dict(bench.program_env), **bench.generator.env(shot)}),
+        folder=folder,
+        log=folder / "generator.out",
+        open_files=4 * shot.connections + 512,
+        cpus=bench.layout.generator,
+    )
+    try:
+        code, out = run_to_end(command, errors, shot.duration_s + RUN_SPARE_S, lambda: watch(started))
+    except OSError as failure:
+        raise StepFailure(Cause.GENERATOR, f"the generator could not be started: {failure}", fatal=True) from failure
+    watch(started)
+    text = result.read_text(errors="replace") if result.exists() else None
+    return Outcome(exit_code=code, stdout=out, stderr=errors.read_text(errors="replace"), result=text)
+
+
+def watch(started: Started) -> None:
+    """Fail when the server has ended or floods its log."""
+    code = started.running.exit_code()
+    if code is not None:
+        sentence = f"the server ended with code {code} during the load{last_words(started.running.log)}"
+        raise StepFailure(Cause.SERVER, sentence, fatal=True)
+    check_log(started.running.log)
+
+
+def parse(bench: Bench, shot: Shot, outcome: Outcome) -> LoadStats:
+    """Read the generator's result; StepFailure when it is not a whole one."""
+    try:
+        return bench.generator.parse(shot, outcome)
+    except LoadFailure as failure:
+        raise StepFailure(Cause.GENERATOR, str(failure)) from failure
+
+
+def used_between(before: usage.Reading, after: usage.Reading, generator_us: int, pss_bytes: int | None) -> Usage:
+    """Take the difference of two readings."""
+    by_process = {pid: cpu.since(before.processes[pid]) for pid, cpu in after.processes.items() if pid in before.processes}
+    own_us = after.own_us - before.own_us
+    server_us = sum(by_process.values())
+    return Usage(
+        wall_us=after.host.at_us - before.host.at_us,
+        server_cpu_us=server_us,
+        worker_cpu_us=tuple(sorted(by_process.values(), reverse=True)),
+        generator_cpu_us=generator_us,
+        own_cpu_us=own_us,
+        pss_bytes=pss_bytes,
+        foreign_cpu=round(usage.foreign_share(before.host, after.host, server_us + generator_us + own_us), 4),
+        steal=round(usage.steal_share(before.host, after.host), 4),
+        throttled_us=after.throttled_us - before.throttled_us,
+        involuntary_switches=after.involuntary_switches - before.involuntary_switches,
+    )
+
+
+def check_noise(used: Usage, limits: Noise) -> None:
+    """Refuse a window that others disturbed; the causes are independent of which server is measured."""
+    if used.foreign_cpu > limits.foreign_cpu:
+        raise StepFailure(Cause.NOISE, f"other programs used {used.foreign_cpu:.0%} of a core during the window")
+    if used.steal > limits.steal:
+        raise StepFailure(Cause.NOISE, f"the host took away {used.steal:.1%} of the CPU time during the window")
+    if used.throttled_us:
+        raise StepFailure(Cause.NOISE, f"a CPU quota held this container back for {used.throttled_us / 1000:.0f} ms")
+
+
+def _shot(bench: Bench, started: Started, cell: Cell, app: App) -> Shot:
+    load = cell.load
+    return Shot(
+        program=bench.program,
+        url=f"http://{started.address.host}:{started.address.port}{app.request.path}",
+        request=app.request,
+        connections=load.connections,
+        threads=load.threads,
+        duration_s=load.duration_s,
+        timeout_s=load.duration_s + TIMEOUT_SPARE_S,
+        folder=str(started.folder),
+        result=str(started.folder / "generator.result"),
+    )
+
+
+def _cpu_us(used: resource.struct_rusage) -> int:
+    return round((used.ru_utime + used.ru_stime) * 1e6)
