@@ -1,0 +1,110 @@
+"""App files -> model.App, read as text: a program under test is never imported into the tool."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from pathlib import Path
+
+from servermatrix.errors import UsageProblem
+from servermatrix.model import App, Expect, Request
+from servermatrix.plugins import builtin_root
+from servermatrix.suggest import did_you_mean, listed
+
+_NOT_MEASURED = "witness"
+_REQUEST_KEYS: Mapping[str, type] = {"method": str, "path": str, "headers": dict, "body": str}
+_EXPECT_KEYS: Mapping[str, type] = {"status": int, "body": str, "contains": str}
+
+
+def app_names() -> tuple[str, ...]:
+    """Name the apps that can be measured, sorted."""
+    files = (builtin_root() / "apps").glob("*.py")
+    return tuple(sorted(file.stem for file in files if not file.name.startswith("_") and file.stem != _NOT_MEASURED))
+
+
+def builtin_app(name: str) -> App:
+    """Read the app of this name; UsageProblem when there is none or its literals are wrong.
+
+    Its folder is the one above apps/: with apps/ itself on the path, apps/json.py would hide the standard library's json.
+    """
+    root = builtin_root()
+    if name not in (*app_names(), _NOT_MEASURED):
+        raise UsageProblem(
+            f"there is no app {name!r}; there are {listed(app_names())}{did_you_mean(name, app_names())}",
+            "an app of your own is measured with --app MODULE:ATTR --app-dir DIR",
+        )
+    request, expect = read_literals(root / "apps" / f"{name}.py")
+    return App(name=name, target=f"apps.{name}:app", folder=str(root), request=request, expect=expect)
+
+
+def user_app(target: str, folder: str, request: Request, expect: Expect) -> App:
+    """Describe an app by `module:attribute` and the folder it is imported from; UsageProblem when one of them is wrong."""
+    if not _is_target(target):
+        raise UsageProblem(f"{target!r} is not of the form module:attribute", "for example: --app shop.main:app")
+    if not Path(folder).is_dir():
+        raise UsageProblem(f"there is no folder {folder} to import {target} from", "name it with --app-dir DIR")
+    # Servers start in a work folder of their own, where a relative path would mean something else.
+    return App(name=target, target=target, folder=str(Path(folder).resolve()), request=request, expect=expect)
+
+
+def _is_target(target: str) -> bool:
+    module, colon, attribute = target.partition(":")
+    return bool(colon) and all(part.isidentifier() for part in (*module.split("."), *attribute.split(".")))
+
+
+def read_literals(file: Path) -> tuple[Request, Expect]:
+    """Read REQUEST and EXPECT from the source of an app; what is not said has the defaults of the model."""
+    try:
+        body = ast.parse(file.read_text(encoding="utf-8"), str(file)).body
+    except (SyntaxError, ValueError) as error:
+        raise UsageProblem(f"{file} is not Python: {error}") from error
+    request = _literal(file, body, "REQUEST", _REQUEST_KEYS)
+    expect = _literal(file, body, "EXPECT", _EXPECT_KEYS)
+    headers = request.get("headers", {})
+    pairs = tuple((str(name), str(value)) for name, value in headers.items()) if isinstance(headers, dict) else ()
+    return (
+        Request(
+            method=str(request.get("method", Request().method)),
+            path=str(request.get("path", Request().path)),
+            headers=pairs,
+            body=str(request.get("body", Request().body)),
+        ),
+        Expect(
+            status=int(str(expect.get("status", Expect().status))),
+            body=_text_or_none(expect.get("body")),
+            contains=_text_or_none(expect.get("contains")),
+        ),
+    )
+
+
+def _text_or_none(value: object) -> str | None:
+    return None if value is None else str(value)
+
+
+def _literal(file: Path, body: list[ast.stmt], name: str, keys: Mapping[str, type]) -> Mapping[str, object]:
+    node = _assigned(body, name)
+    if node is None:
+        return {}
+    try:
+        value = ast.literal_eval(node)
+    except ValueError as error:
+        raise UsageProblem(f"{file}:{node.lineno}: {name} is not a literal; the tool reads it without running it") from error
+    if not isinstance(value, dict):
+        raise UsageProblem(f"{file}:{node.lineno}: {name} is not a dict")
+    for key, item in value.items():
+        if key not in keys:
+            raise UsageProblem(f"{file}:{node.lineno}: {name} has no key {key!r}; known are {listed(keys)}")
+        if not isinstance(item, keys[key]):
+            raise UsageProblem(f"{file}:{node.lineno}: {name}[{key!r}] is not of type {keys[key].__name__}")
+    return value
+
+
+def _assigned(body: list[ast.stmt], name: str) -> ast.expr | None:
+    """Return what stands right of the last `name = ...` or `name: type = ...` at the top level."""
+    for statement in reversed(body):
+        match statement:
+            case ast.Assign(targets=[ast.Name(id=found)], value=value) if found == name:
+                return value
+            case ast.AnnAssign(target=ast.Name(id=found), value=ast.expr() as value) if found == name:
+                return value
+    return None

@@ -1,0 +1,109 @@
+"""How apps are described: read as text, never imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from servermatrix.applications import app_names, builtin_app, read_literals, user_app
+from servermatrix.errors import Exit, UsageProblem
+from servermatrix.model import App, Expect, Request
+from servermatrix.plugins import builtin_root
+
+
+def source(folder: Path, text: str) -> Path:
+    file = folder / "some_app.py"
+    file.write_text(text, encoding="utf-8")
+    return file
+
+
+def test_literals_are_read_without_running_the_file(tmp_path: Path) -> None:
+    file = source(
+        tmp_path,
+        'raise RuntimeError("must not run")\n'
+        'REQUEST = {"method": "POST", "path": "/p", "headers": {"a": "1", "b": "2"}, "body": "hello"}\n'
+        'EXPECT: dict[str, object] = {"status": 201, "body": "x", "contains": "y"}\n',
+    )
+    assert read_literals(file) == (
+        Request(method="POST", path="/p", headers=(("a", "1"), ("b", "2")), body="hello"),
+        Expect(status=201, body="x", contains="y"),
+    )
+
+
+def test_what_is_not_said_has_the_defaults(tmp_path: Path) -> None:
+    assert read_literals(source(tmp_path, "app = None\n")) == (Request(), Expect())
+    assert read_literals(source(tmp_path, 'REQUEST = {"path": "/p"}\nEXPECT = {}')) == (Request(path="/p"), Expect())
+
+
+def test_the_last_assignment_counts_as_in_python(tmp_path: Path) -> None:
+    file = source(tmp_path, 'REQUEST = {"path": "/a"}\nREQUEST = {"path": "/b"}\nREQUEST: dict\nother = REQUEST\n')
+    assert read_literals(file)[0].path == "/b"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("\nREQUEST = dict(path='/')", r":2: REQUEST is not a literal"),
+        ("EXPECT = [200]", r":1: EXPECT is not a dict"),
+        ("EXPECT = {'code': 200}", r"EXPECT has no key 'code'; known are status, body, contains"),
+        ("EXPECT = {'status': '200'}", r"EXPECT\['status'\] is not of type int"),
+        ("REQUEST = {'headers': []}", r"REQUEST\['headers'\] is not of type dict"),
+        ("REQUEST = {'body': b'bytes'}", r"REQUEST\['body'\] is not of type str"),
+        ("def broken(:", "is not Python"),
+    ],
+)
+def test_wrong_literals_are_named_with_file_and_line(tmp_path: Path, text: str, message: str) -> None:
+    file = source(tmp_path, text)
+    with pytest.raises(UsageProblem, match=message) as caught:
+        read_literals(file)
+    assert str(file) in caught.value.message
+    assert caught.value.exit_code == Exit.USAGE
+
+
+def test_the_shipped_apps_are_named_without_the_witness() -> None:
+    names = app_names()
+    assert "plaintext" in names
+    assert "witness" not in names
+    assert list(names) == sorted(names)
+
+
+def test_every_shipped_app_is_described_with_the_folder_above_apps() -> None:
+    for name in (*app_names(), "witness"):
+        app = builtin_app(name)
+        assert (app.name, app.target, app.folder) == (name, f"apps.{name}:app", str(builtin_root()))
+        assert app.expect.body is not None or app.expect.contains is not None
+
+
+@pytest.mark.parametrize("name", ["plaintxt", "../plaintext", "", "_hidden"])
+def test_an_app_that_is_not_there_is_refused(name: str) -> None:
+    with pytest.raises(UsageProblem, match="there is no app") as caught:
+        builtin_app(name)
+    assert "--app" in caught.value.tip
+
+
+def test_a_misspelt_app_is_named_with_a_suggestion() -> None:
+    with pytest.raises(UsageProblem, match=r"there is no app 'plaintxt'; there are .*; did you mean 'plaintext'\?"):
+        builtin_app("plaintxt")
+
+
+def test_an_app_of_ones_own_has_its_target_as_name_and_an_absolute_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    request, expect = Request(path="/p"), Expect(status=204)
+    assert user_app("shop.main:api.app", ".", request, expect) == App(
+        name="shop.main:api.app", target="shop.main:api.app", folder=str(tmp_path), request=request, expect=expect
+    )
+
+
+@pytest.mark.parametrize("target", ["shop", "shop:", ":app", "shop/main.py:app", "shop:app:more", "shop..main:app", ""])
+def test_a_target_of_another_form_is_refused(tmp_path: Path, target: str) -> None:
+    with pytest.raises(UsageProblem, match="is not of the form module:attribute"):
+        user_app(target, str(tmp_path), Request(), Expect())
+
+
+def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageProblem, match=r"there is no folder .*nowhere") as caught:
+        user_app("shop:app", str(tmp_path / "nowhere"), Request(), Expect())
+    assert "--app-dir" in caught.value.tip

@@ -1,0 +1,150 @@
+"""What the command line changes in a matrix, and what it refuses to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from servermatrix.config import Axes, LoadSettings, Matrix
+from servermatrix.contracts import Choice, Count, Flag, Server
+from servermatrix.errors import Exit, UsageProblem
+from servermatrix.model import App, Noise
+from servermatrix.plan import Overrides, override
+
+ALPHA = Server(
+    requires=(),
+    options={"loop": Choice(values=("asyncio", "uvloop"), default="uvloop"), "log": Flag()},
+    protocols=("h1",),
+    argv=lambda _: [],
+    proof=lambda _: {},
+)
+BETA = Server(
+    requires=(),
+    options={"loop": Choice(values=("asyncio", "rloop"), default="asyncio"), "threads": Count(default="1")},
+    protocols=("h1", "h2"),
+    argv=lambda _: [],
+    proof=lambda _: {},
+)
+GAMMA = Server(
+    requires=(),
+    options={"queue": Count(default="1")},
+    protocols=("h1",),
+    argv=lambda _: [],
+    proof=lambda _: {},
+)
+SERVERS = {"alpha": ALPHA, "beta": BETA, "gamma": GAMMA}
+MATRIX = Matrix(
+    servers=(("alpha", (("loop", ("asyncio", "uvloop")),)), ("beta", ())),
+    axes=Axes(protocol=("h1",), workers=(1,), app=("plaintext",), connections=(64,)),
+    load=LoadSettings(generator=None, threads=1, duration_s=2, warmup_s=1, windows=2),
+    rounds=3,
+    noise=Noise(),
+)
+
+
+def changed(**fields: object) -> Matrix:
+    return override(MATRIX, Overrides(**fields), SERVERS)  # type: ignore[arg-type]
+
+
+def setting(*sets: tuple[str, tuple[str, ...]]) -> Matrix:
+    return changed(sets=sets)
+
+
+def test_no_overrides_leave_the_matrix_as_it_is() -> None:
+    assert changed() == MATRIX
+    assert changed(seed=3, budget_s=60.0) == MATRIX
+
+
+def test_a_shared_axis_is_set() -> None:
+    matrix = setting(("protocol", ("h2", "h1")), ("workers", ("2", "4")), ("app", ("json",)), ("connections", ("8",)))
+    assert matrix.axes == Axes(protocol=("h2", "h1"), workers=(2, 4), app=("json",), connections=(8,))
+
+
+def test_an_option_is_set_on_every_server_of_the_matrix_that_has_it() -> None:
+    assert setting(("loop", ("asyncio",))).servers == (("alpha", (("loop", ("asyncio",)),)), ("beta", (("loop", ("asyncio",)),)))
+
+
+def test_an_option_that_the_matrix_does_not_list_is_added() -> None:
+    assert setting(("threads", ("02", "4"))).servers == (MATRIX.servers[0], ("beta", (("threads", ("2", "4")),)))
+
+
+def test_values_are_made_canonical_and_counted_once() -> None:
+    assert setting(("log", ("true", "on"))).servers[0][1][1] == ("log", ("on",))
+    assert setting(("workers", ("2", "02"))).axes.workers == (2,)
+    assert setting(("app", ("json", "json"))).axes.app == ("json",)
+    assert changed(connections=(8, 8)).axes.connections == (8,)
+
+
+def test_the_last_set_of_an_axis_wins_and_a_named_field_wins_over_it() -> None:
+    sets = (("connections", ("8",)), ("connections", ("16",)))
+    assert setting(*sets).axes.connections == (16,)
+    assert changed(sets=sets, connections=(32, 64)).axes.connections == (32, 64)
+
+
+def test_named_fields_are_set() -> None:
+    matrix = changed(rounds=9, duration_s=4, warmup_s=0, threads=2, windows=5, generator="wrk", noise=Noise(foreign_cpu=1.0))
+    assert matrix == replace(
+        MATRIX,
+        rounds=9,
+        load=LoadSettings(generator="wrk", threads=2, duration_s=4, warmup_s=0, windows=5),
+        noise=Noise(foreign_cpu=1.0),
+    )
+
+
+def test_an_app_of_ones_own_is_the_only_app() -> None:
+    assert changed(app=App(name="shop:app", target="shop:app", folder=".")).axes.app == ("shop:app",)
+
+
+@pytest.mark.parametrize(
+    ("axis", "values", "message"),
+    [
+        ("lop", ("asyncio",), r"no server of the matrix has 'lop'; known are .*; did you mean 'loop'\?"),
+        ("worker", ("2",), r"no server of the matrix has 'worker'; known are .*; did you mean 'workers'\?"),
+        ("queue", ("2",), "no server of the matrix has 'queue'"),
+        ("loop", ("uvloop",), "loop of beta: 'uvloop' is not one of asyncio, rloop"),
+        ("loop", ("asincio",), r"loop of alpha: 'asincio' is not one of asyncio, uvloop; did you mean 'asyncio'\?"),
+        ("loop", ("auto",), "loop of alpha: 'auto' is not one of asyncio, uvloop"),
+        ("threads", ("0",), "threads of beta: '0' is not a whole number from 1 on"),
+        ("protocol", ("h3",), "'h3' is not one of h1, h2"),
+        ("workers", ("two",), "workers takes whole numbers, not 'two'"),
+        ("connections", ("8", "-8"), "connections takes whole numbers, not '8,-8'"),
+        ("workers", ("0",), "workers is 0, but the least is 1"),
+        ("app", ("",), "app is given an empty value"),
+        ("app", (), "app is given an empty value"),
+    ],
+)
+def test_what_does_not_exist_is_refused(axis: str, values: tuple[str, ...], message: str) -> None:
+    with pytest.raises(UsageProblem, match=message) as caught:
+        setting((axis, values))
+    assert caught.value.exit_code == Exit.USAGE
+
+
+def test_who_sets_the_server_is_told_how_to_choose_servers() -> None:
+    with pytest.raises(UsageProblem, match="has 'server'") as caught:
+        setting(("server", ("alpha",)))
+    assert "-k" in caught.value.tip
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("rounds", 0, "rounds is 0, but the least is 1"),
+        ("threads", 0, "threads is 0, but the least is 1"),
+        ("windows", 0, "windows is 0, but the least is 1"),
+        ("duration_s", 0, "duration is 0, but the least is 1"),
+        ("warmup_s", -1, "warmup is -1, but the least is 0"),
+        ("connections", (0,), "connections is 0, but the least is 1"),
+        ("connections", (), "connections is 0, but the least is 1"),
+        ("threads", 3, "64 connections cannot be shared evenly by 3 threads"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(field: str, value: object, message: str) -> None:
+    with pytest.raises(UsageProblem, match=message):
+        changed(**{field: value})
+
+
+def test_connections_of_include_entries_must_suit_the_threads_too() -> None:
+    matrix = replace(MATRIX, include=((("server", "beta"), ("connections", "9")),))
+    with pytest.raises(UsageProblem, match="9 connections cannot be shared evenly by 2 threads"):
+        override(matrix, Overrides(threads=2), SERVERS)
