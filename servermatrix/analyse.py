@@ -1,0 +1,108 @@
+"""Run -> Report: right of the border, nothing but stored facts; it starts nothing, reads no file and prints nothing."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+from servermatrix.errors import UsageProblem
+from servermatrix.headline import report_answer, table_answer
+from servermatrix.model import UNRANKED, Cell, Flag, PlannedCell, Report, Run, Sample, Summary, Table
+from servermatrix.ranking import contest, is_rankable, rankings, ratio_to
+from servermatrix.stats import rounds_needed
+from servermatrix.suggest import did_you_mean
+from servermatrix.summarise import Row, summarise
+
+
+def analyse(run: Run, reference: str | None = None) -> Report:
+    """Return all that can be said of a run, however far it came.
+
+    `reference` is the setting or cell id that ratios are against; in tables that do not have it, and when it is None, that
+    is the fastest row that is ranked, else the fastest. Raises UsageProblem for a reference that the run never planned.
+    """
+    _check(reference, [planned.cell for planned in run.header.cells])
+    rows = _rows(run)
+    groups: dict[tuple[str, str, int, int], list[Row]] = defaultdict(list)
+    for row in rows:
+        if row.summary.status == "measured":
+            groups[_key(row.summary.planned.cell)].append(row)
+    tables = tuple(tabulate(group, reference) for group in groups.values())
+    return Report(
+        header=run.header,
+        proofs=run.proofs,
+        complete=run.complete,
+        steps_done=len(run.samples),
+        tables=tables,
+        not_measured=tuple(row.summary for row in rows if row.summary.status != "measured"),
+        answer=report_answer(tables),
+    )
+
+
+def _check(reference: str | None, cells: Sequence[Cell]) -> None:
+    if reference is None or any(reference in (cell.id, cell.setting) for cell in cells):
+        return
+    near = did_you_mean(reference, dict.fromkeys(name for cell in cells for name in (cell.setting, cell.id)))
+    tip = "name a setting, such as uvicorn[http=h11,loop=asyncio], or a whole cell id"
+    raise UsageProblem(f"the run has no cell {reference!r} to be the reference{near}", tip)
+
+
+def _rows(run: Run) -> list[Row]:
+    samples: dict[str, list[Sample]] = defaultdict(list)
+    for sample in run.samples:
+        samples[sample.cell_id].append(sample)
+    return [_row(planned, samples, run.header.host.cores) for planned in run.header.cells]
+
+
+def _row(planned: PlannedCell, samples: dict[str, list[Sample]], cores: int) -> Row:
+    return summarise(planned, samples.get(planned.cell.id, []), cores)
+
+
+def _key(cell: Cell) -> tuple[str, str, int, int]:
+    return cell.app, cell.protocol, cell.workers, cell.load.connections
+
+
+def tabulate(rows: Sequence[Row], wanted: str | None = None) -> Table:
+    """Return the table of rows that may be compared, fastest first; rows with a flag of model.UNRANKED have no ranking.
+
+    Holm's family is all pairs of the ranked rows; with fewer than two of them, `comparisons` counts the pairs that more
+    rounds would make ranked ones.
+    """
+    ordered = sorted(rows, key=lambda row: (-row.value, row.id))
+    rankable = [row for row in ordered if is_rankable(row)]
+    outcome = contest([row.rps for row in rankable])
+    standings = dict(zip((row.id for row in rankable), rankings(len(rankable), outcome.better), strict=True))
+    reference = _reference(ordered, rankable, wanted)
+    told = [
+        replace(row, summary=replace(row.summary, ratio=ratio_to(row, reference), ranking=standings.get(row.id)))
+        for row in ordered
+    ]
+    comparisons = _comparisons(ordered, len(rankable))
+    needed = rounds_needed(comparisons)
+    cell = ordered[0].summary.planned.cell
+    return Table(
+        app=cell.app,
+        protocol=cell.protocol,
+        workers=cell.workers,
+        connections=cell.load.connections,
+        rows=tuple(row.summary for row in told),
+        reference=reference.id,
+        detectable=outcome.detectable,
+        comparisons=comparisons,
+        rounds_needed=needed,
+        answer=table_answer(told, outcome, comparisons, needed),
+    )
+
+
+def _comparisons(rows: Sequence[Row], ranked: int) -> int:
+    count = ranked if ranked > 1 else sum(_only_lacks_rounds(row.summary) for row in rows)
+    return count * (count - 1) // 2
+
+
+def _only_lacks_rounds(summary: Summary) -> bool:
+    return UNRANKED.intersection(summary.flags) <= {Flag.FEW_ROUNDS}
+
+
+def _reference(ordered: Sequence[Row], rankable: Sequence[Row], wanted: str | None) -> Row:
+    named = [row for row in ordered if wanted in (row.id, row.summary.planned.cell.setting)]
+    return [*named, *rankable, *ordered][0]

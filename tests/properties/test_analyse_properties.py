@@ -1,0 +1,128 @@
+"""What must hold of the analysis for every run, however it ended."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import product
+from random import Random
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from servermatrix.analyse import analyse
+from servermatrix.model import UNRANKED, Cause, Cell, Measured, Report, Run, Sample, Summary, Window
+from tests.unit.analyse_runs import cell, failed, measured, run, skipped, window
+
+CELLS = [cell(server, app=app) for server, app in product(("a", "b", "c"), ("plaintext", "json"))]
+ROUNDS = 8
+outcomes = st.one_of(
+    st.integers(500, 50_000),
+    st.sampled_from([Cause.NOISE, Cause.NOISE, *Cause]),
+    st.just("skipped"),
+    st.none(),
+)
+
+
+def sample(of: Cell, number: int, outcome: object) -> Sample | None:
+    if isinstance(outcome, int):
+        return measured(of, number, window(outcome))
+    if isinstance(outcome, Cause):
+        return failed(of, number, outcome)
+    return skipped(of, number, "not tried") if outcome == "skipped" else None
+
+
+@st.composite
+def runs(draw: st.DrawFn) -> Run:
+    """Draw a run in which many cells are whole and any may lack, lose or fail some rounds."""
+    samples = []
+    for one in CELLS:
+        kind = st.integers(500, 50_000) if draw(st.booleans()) else outcomes
+        drawn = draw(st.lists(kind, min_size=ROUNDS, max_size=ROUNDS))
+        samples += [found for number, outcome in enumerate(drawn, 1) if (found := sample(one, number, outcome))]
+    return run(CELLS, samples, ROUNDS)
+
+
+def all_rows(report: Report) -> list[Summary]:
+    return [row for table in report.tables for row in table.rows]
+
+
+def faster(stored: Run, factor: int) -> Run:
+    samples = [_faster(one, factor) if isinstance(one, Measured) else one for one in stored.samples]
+    return replace(stored, samples=tuple(samples))
+
+
+def _faster(one: Measured, factor: int) -> Measured:
+    return replace(one, windows=tuple(_sped_up(seen, factor) for seen in one.windows))
+
+
+def _sped_up(seen: Window, factor: int) -> Window:
+    return replace(seen, stats=replace(seen.stats, duration_us=seen.stats.duration_us // factor))
+
+
+@given(runs())
+@settings(max_examples=60, deadline=None)
+def test_every_planned_cell_is_in_the_report_once_with_its_rounds_counted(stored: Run) -> None:
+    report = analyse(stored)
+    seen = [*all_rows(report), *report.not_measured]
+    assert sorted(row.planned.cell.id for row in seen) == sorted(one.id for one in CELLS)
+    for row in seen:
+        own = [one for one in stored.samples if one.cell_id == row.planned.cell.id]
+        assert row.rounds_ok == sum(isinstance(one, Measured) for one in own)
+    assert report.answer
+
+
+@given(runs())
+@settings(max_examples=60, deadline=None)
+def test_only_measured_cells_have_numbers_and_only_unflagged_ones_a_rank(stored: Run) -> None:
+    report = analyse(stored)
+    for row in report.not_measured:
+        assert row.reason
+        assert (row.rps, row.cpu_us_per_request, row.p50_us, row.p99_us, row.ratio, row.ranking) == (None,) * 6
+    for row in all_rows(report):
+        assert row.rps is not None
+        assert (row.rps.low is None) == (row.rounds_ok < 6)
+        assert (row.ranking is None) == bool(UNRANKED & set(row.flags))
+
+
+@given(runs())
+@settings(max_examples=60, deadline=None)
+def test_ranks_and_letters_agree_and_rows_are_the_fastest_first(stored: Run) -> None:
+    for table in analyse(stored).tables:
+        ranked = [row.ranking for row in table.rows if row.ranking]
+        for one in ranked:
+            alike = sum(bool(set(one.group) & set(other.group)) for other in ranked)
+            assert one.rank[1] - one.rank[0] == alike - 1
+        assert [row.rps.value for row in table.rows if row.rps] == sorted(
+            (row.rps.value for row in table.rows if row.rps), reverse=True
+        )
+
+
+@given(runs(), st.integers(0, 48))
+@settings(max_examples=60, deadline=None)
+def test_every_prefix_of_a_run_has_a_report(stored: Run, length: int) -> None:
+    report = analyse(replace(stored, samples=stored.samples[:length]))
+    assert report.steps_done == min(length, len(stored.samples))
+    assert len(all_rows(report)) + len(report.not_measured) == len(CELLS)
+
+
+@given(runs(), st.integers(0, 1000))
+@settings(max_examples=40, deadline=None)
+def test_the_order_in_which_steps_ran_does_not_matter(stored: Run, seed: int) -> None:
+    shuffled = list(stored.samples)
+    Random(seed).shuffle(shuffled)  # noqa: S311 - reproducible, not secret
+    assert analyse(replace(stored, samples=tuple(shuffled))).tables == analyse(stored).tables
+
+
+@given(runs())
+@settings(max_examples=40, deadline=None)
+def test_a_machine_that_is_twice_as_fast_ranks_the_same(stored: Run) -> None:
+    slow, fast = analyse(stored), analyse(faster(stored, 2))
+    for before, after in zip(slow.tables, fast.tables, strict=True):
+        assert [row.ranking for row in before.rows] == [row.ranking for row in after.rows]
+        assert before.reference == after.reference
+
+
+@given(runs())
+@settings(max_examples=30, deadline=None)
+def test_the_same_run_has_the_same_report(stored: Run) -> None:
+    assert analyse(stored) == analyse(stored)

@@ -1,0 +1,106 @@
+"""The answer: one sentence that claims what was shown and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import chain
+
+from servermatrix.analyse import analyse
+from servermatrix.model import Cause, Cell, Sample
+from tests.unit.analyse_runs import cell, cells, failed, measured, rates, run, series
+
+A, B, C, D = cell("a"), cell("b"), cell("c"), cell("d")
+
+
+def wobbling(rps: float, rounds: int = 10) -> list[float]:
+    return [rate * (1.2 if number % 2 else 0.85) for number, rate in enumerate(rates(rps, rounds))]
+
+
+def answer(of: Sequence[Cell], *samples: Sequence[Sample], rounds: int = 10) -> str:
+    return analyse(run(of, list(chain(*samples)), rounds)).answer
+
+
+def test_one_winner_is_named_with_how_much_and_against_whom() -> None:
+    said = answer([A, B, C], series(A, rates(10_000)), series(B, rates(21_000)), series(C, rates(15_000)))
+    assert said == "b[] serves plaintext 2.10x [2.10, 2.10] as many requests per second as a[]"
+
+
+def test_a_tie_for_the_lead_is_no_win_of_the_first_row() -> None:
+    said = answer([A, B, C], series(A, rates(20_000)), series(B, wobbling(20_000)), series(C, rates(10_000)))
+    assert said.startswith("b[] and a[] are tied for the lead on plaintext; b[] serves 2.0")
+    assert said.endswith("as many requests per second as c[]")
+
+
+def test_a_long_tie_names_three() -> None:
+    six = cells(6)
+    tied = [[rate * (1 + 0.2 * ((i + n) % 3 - 1)) for n, rate in enumerate(rates(20_000))] for i in range(5)]
+    said = answer(six, *(series(one, rps) for one, rps in zip(six, [*tied, rates(1_000)], strict=True)))
+    assert " and 2 more are tied for the lead on plaintext; " in said
+
+
+def test_when_nobody_is_told_apart_the_answer_says_what_could_have_been_seen() -> None:
+    said = answer([A, B], series(A, rates(20_000)), series(B, wobbling(20_000)))
+    assert said.startswith("no difference between 2 settings was shown on plaintext; a ratio of 1.")
+    assert said.endswith("could have been seen")
+
+
+def test_too_few_rounds_for_so_many_comparisons_are_told_with_how_many_it_takes() -> None:
+    eight = cells(8)
+    said = answer(eight, *(series(one, rates(1_000 * 2**i, 6)) for i, one in enumerate(eight)), rounds=6)
+    assert said == "6 rounds cannot rank 28 comparisons: 11 are needed"
+
+
+def test_one_round_has_medians_only() -> None:
+    said = answer([A, B], [measured(A, 1)], [measured(B, 1)], rounds=1)
+    assert said == "1 round: medians only, nothing can be ranked"
+
+
+def test_three_rounds_have_medians_only() -> None:
+    said = answer([A, B], series(A, rates(1_000, 3)), series(B, rates(5_000, 2)), rounds=3)
+    assert said == "3 rounds: medians only, nothing can be ranked"
+
+
+def test_when_all_rows_are_flagged_the_answer_says_with_what() -> None:
+    idle = {"server_cpu_us": 1_000_000}
+    full = {"generator_cpu_us": 1_990_000}
+    said = answer([A, B], series(A, rates(1_000), **idle), series(B, rates(5_000), **full))
+    assert said == "nothing can be ranked: all 2 rows are flagged (client-bound, under-driven)"
+
+
+def test_when_all_rows_but_one_are_flagged_that_one_has_not_won() -> None:
+    idle = {"server_cpu_us": 1_000_000}
+    said = answer([A, B, C], series(A, rates(1_000), **idle), series(B, rates(5_000)), series(C, rates(900), **idle))
+    assert said == "nothing can be ranked: every row but b[] is flagged (under-driven)"
+
+
+def test_flagged_rows_beside_a_winner_are_counted() -> None:
+    idle = {"server_cpu_us": 1_000_000}
+    said = answer([A, B, C], series(A, rates(1_000)), series(B, rates(5_000)), series(C, rates(9_000), **idle))
+    assert said == "b[] serves plaintext 5.00x [5.00, 5.00] as many requests per second as a[]; 1 flagged row not ranked"
+
+
+def test_a_single_row_is_told_with_its_number_and_compared_with_nothing() -> None:
+    assert answer([A], series(A, [20_000.0] * 10)) == (
+        "a[] serves plaintext at 20,000 [20,000, 20,000] requests/s; nothing to compare it with"
+    )
+    assert answer([A], [measured(A, 1)]) == ("a[] serves plaintext at 10,000 requests/s (few rounds); nothing to compare it with")
+
+
+def test_nothing_measured_is_said_so() -> None:
+    assert answer([A, B], [failed(A, 1, Cause.SERVER)]) == "nothing was measured"
+    assert answer([]) == "nothing was measured"
+
+
+def test_two_tables_are_told_apart_by_what_differs() -> None:
+    json = cell("a", app="json", workers=2)
+    said = answer([A, json], [measured(A, 1)], [measured(json, 1)])
+    parts = said.split(". ")
+    assert parts[0].startswith("plaintext, 1 worker: a[] serves")
+    assert parts[1].startswith("json, 2 workers: a[] serves")
+
+
+def test_after_three_tables_the_rest_is_counted() -> None:
+    five = [cell("a", app=f"app{number}") for number in range(5)]
+    said = answer(five, *([measured(one, 1)] for one in five))
+    assert said.count("nothing to compare it with") == 3
+    assert said.endswith("... and 2 more tables")

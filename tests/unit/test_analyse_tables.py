@@ -1,0 +1,167 @@
+"""Run -> Report: tables, ranking and references."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from servermatrix.analyse import analyse
+from servermatrix.errors import Exit, UsageProblem
+from servermatrix.model import Cause, Estimate, Flag, Ranking
+from tests.unit.analyse_runs import cell, cells, failed, measured, rates, run, series, window
+
+# tables
+
+
+def test_cells_are_compared_only_with_those_of_the_same_app_protocol_workers_and_connections() -> None:
+    plain = cell("a")
+    others = [
+        cell("b"),
+        cell("c", app="json"),
+        cell("d", protocol="h2c"),
+        cell("e", workers=2),
+        cell("f", load=replace(plain.load, connections=8)),
+    ]
+    report = analyse(run([plain, *others], [measured(one, 1) for one in (plain, *others)]))
+    keys = [(table.app, table.protocol, table.workers, table.connections) for table in report.tables]
+    assert keys == [
+        ("plaintext", "h1", 1, 64),
+        ("json", "h1", 1, 64),
+        ("plaintext", "h2c", 1, 64),
+        ("plaintext", "h1", 2, 64),
+        ("plaintext", "h1", 1, 8),
+    ]
+    assert [len(table.rows) for table in report.tables] == [2, 1, 1, 1, 1]
+
+
+def test_rows_are_the_fastest_first_and_equal_ones_by_id() -> None:
+    a, b, c = cell("a"), cell("b"), cell("c")
+    report = analyse(run([c, b, a], [measured(c, 1), measured(a, 1), measured(b, 1, window(20_000))]))
+    assert [row.planned.cell.server for row in report.tables[0].rows] == ["b", "a", "c"]
+
+
+def test_what_was_not_measured_is_listed_apart_and_never_omitted() -> None:
+    a, b, c = cell("a"), cell("b"), cell("c")
+    report = analyse(run([a, b, c], [measured(a, 1), failed(b, 1, Cause.SERVER)]))
+    assert [row.planned.cell.server for row in report.tables[0].rows] == ["a"]
+    assert [(row.planned.cell.server, row.status) for row in report.not_measured] == [("b", "failed"), ("c", "skipped")]
+
+
+def test_a_report_tells_how_far_the_run_came() -> None:
+    a, b = cell("a"), cell("b")
+    part = analyse(run([a, b], [measured(a, 1)], rounds=1))
+    whole = analyse(run([a, b], [measured(a, 1), failed(b, 1, Cause.SERVER)], rounds=1))
+    assert (part.complete, part.steps_done, whole.complete, whole.steps_done) == (False, 1, True, 2)
+
+
+# ranking
+
+
+def test_clear_differences_are_ranked_and_lettered() -> None:
+    three = cells(3)
+    samples = [sample for one, rps in zip(three, (30_000, 20_000, 10_000), strict=True) for sample in series(one, rates(rps))]
+    table = analyse(run(three, samples, 10)).tables[0]
+    standings = [row.ranking for row in table.rows]
+    assert standings == [Ranking(rank=(i, i), group=letter) for i, letter in ((1, "a"), (2, "b"), (3, "c"))]
+    assert (table.comparisons, table.rounds_needed) == (3, 7)
+
+
+def test_rows_that_cannot_be_told_apart_share_a_letter_and_a_rank_interval() -> None:
+    a, b, c = cells(3)
+    wobbling = [rate * (1.2 if number % 2 else 0.85) for number, rate in enumerate(rates(20_000))]
+    samples = [*series(a, rates(20_000)), *series(b, wobbling), *series(c, rates(9_000))]
+    table = analyse(run([a, b, c], samples, 10)).tables[0]
+    assert [row.ranking.rank for row in table.rows if row.ranking] == [(1, 2), (1, 2), (3, 3)]
+    assert [row.ranking.group for row in table.rows if row.ranking] == ["a", "a", "b"]
+
+
+@pytest.mark.parametrize("rounds", [1, 3, 5])
+def test_under_six_rounds_there_are_medians_only(rounds: int) -> None:
+    a, b = cells(2)
+    samples = [*series(a, rates(20_000, rounds)), *series(b, rates(10_000, rounds))]
+    table = analyse(run([a, b], samples, rounds)).tables[0]
+    for row in table.rows:
+        assert (row.ranking, row.flags) == (None, (Flag.FEW_ROUNDS,))
+        assert row.ratio is not None
+        assert row.rps is not None
+    assert (table.detectable, table.comparisons) == (None, 1)
+
+
+def test_a_flagged_row_is_shown_but_neither_ranked_nor_counted_in_the_comparisons() -> None:
+    a, b, c = cells(3)
+    starved = series(a, rates(90_000), generator_cpu_us=1_990_000)
+    table = analyse(run([a, b, c], [*starved, *series(b, rates(20_000)), *series(c, rates(10_000))], 10)).tables[0]
+    assert [row.ranking.rank if row.ranking else None for row in table.rows] == [None, (1, 1), (2, 2)]
+    assert table.comparisons == 1
+
+
+def test_pairs_are_compared_on_the_rounds_they_have_in_common() -> None:
+    a, b = cells(2)
+    weather = [1, 9, 2, 8, 3, 7, 4, 6, 5, 10]
+    of_a = series(a, [1000 * today for today in weather])
+    of_b = series(b, [900 * today for today in weather])
+    table = analyse(run([a, b], [*of_a[:8], *of_b[2:]], 10)).tables[0]
+    below = next(row for row in table.rows if row.planned.cell == b)
+    above = next(row for row in table.rows if row.planned.cell == a)
+    ratio = above.ratio if table.reference == b.id else below.ratio
+    assert ratio is not None
+    assert ratio.n == 6
+    assert {row.ranking.rank for row in table.rows if row.ranking} == {(1, 1), (2, 2)}
+
+
+def test_five_common_rounds_show_nothing_however_clear_the_difference() -> None:
+    a, b = cells(2)
+    of_a, of_b = series(a, rates(50_000, 10)), series(b, rates(1_000, 10))
+    table = analyse(run([a, b], [*of_a[:7], *of_b[2:7], *series(b, rates(1_000) * 2)[10:12]], 12)).tables[0]
+    assert [row.ranking.rank for row in table.rows if row.ranking] == [(1, 2), (1, 2)]
+
+
+def test_rows_without_a_common_round_have_no_ratio() -> None:
+    a, b = cells(2)
+    table = analyse(run([a, b], [measured(a, 1, window(20_000)), measured(b, 2)])).tables[0]
+    assert table.rows[1].ratio is None
+
+
+# the reference
+
+
+def test_the_reference_is_the_fastest_row_that_is_ranked() -> None:
+    a, b, c = cells(3)
+    starved = series(a, rates(90_000), generator_cpu_us=1_990_000)
+    table = analyse(run([a, b, c], [*starved, *series(b, rates(20_000)), *series(c, rates(10_000))], 10)).tables[0]
+    assert table.reference == b.id
+    assert [row.ratio.value for row in table.rows if row.ratio] == [pytest.approx(4.5), 1.0, pytest.approx(0.5)]
+
+
+def test_the_reference_is_the_fastest_row_when_none_is_ranked() -> None:
+    a, b = cells(2)
+    table = analyse(run([a, b], [measured(a, 1), measured(b, 1, window(20_000))])).tables[0]
+    assert table.reference == b.id
+
+
+def test_a_reference_is_exactly_once_itself() -> None:
+    found = analyse(run([cell("a")], series(cell("a"), rates(10_000)), 10)).tables[0].rows[0]
+    assert found.ratio == Estimate(value=1.0, low=1.0, high=1.0, n=10)
+
+
+@pytest.mark.parametrize("name", ["s0001[]", "s0001[]/h1/w1/c64/plaintext"])
+def test_the_reference_can_be_named_by_setting_or_cell(name: str) -> None:
+    a, b = cells(2)
+    report = analyse(run([a, b], [*series(a, rates(20_000)), *series(b, rates(10_000))], 10), name)
+    assert report.tables[0].reference == b.id
+    assert report.tables[0].rows[0].ratio is not None
+    assert report.tables[0].rows[0].ratio.value == pytest.approx(2)
+
+
+def test_a_table_without_the_named_reference_uses_its_fastest_row() -> None:
+    a, b, c = cell("a"), cell("b"), cell("c", app="json")
+    report = analyse(run([a, b, c], [measured(b, 1), measured(c, 1), failed(a, 1, Cause.SERVER)]), "a[]")
+    assert [table.reference for table in report.tables] == [b.id, c.id]
+
+
+def test_a_misspelt_reference_is_named_with_a_suggestion() -> None:
+    with pytest.raises(UsageProblem, match=r"no cell 'uvicron\[\]'.*did you mean 'uvicorn\[\]'") as problem:
+        analyse(run([cell("uvicorn")], []), "uvicron[]")
+    assert problem.value.exit_code is Exit.USAGE
+    assert problem.value.tip

@@ -1,0 +1,200 @@
+"""The fake generator: its model, its noise and its mistakes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import log
+from statistics import fmean, stdev
+
+import pytest
+
+from runners.loads.fake import LOAD, simulate
+from servermatrix.contracts import LoadFailure, Outcome, Question, Shot, Window
+from servermatrix.model import Request
+from servermatrix.stats import median, weighted_percentile
+
+UVICORN = "uvicorn[http=h11,loop=uvloop]/h1/w1/c64/plaintext"
+GRANIAN = "granian[loop=uvloop]/h1/w1/c64/plaintext"
+EXAMPLE: dict[str, object] = {
+    "seed": 1,
+    "noise": {"kind": "normal", "sd": 0.03},
+    "cells": {"*": {"rps": 20000, "cpu_us": 40}, "granian*": {"rps": 30000}},
+    "fail": {"hypercorn*": "it does not like Mondays"},
+}
+
+
+def ask(
+    model: Mapping[str, object] = EXAMPLE,
+    cell_id: str = UVICORN,
+    *,
+    number: int = 1,
+    window: int = 0,
+    seed: int = 1,
+    workers: int = 1,
+) -> Window:
+    question = Question(cell_id=cell_id, round=number, window=window, workers=workers, duration_s=2, seed=seed, model=model)
+    return simulate(question)
+
+
+def quiet(**numbers: object) -> dict[str, object]:
+    return {"noise": {"sd": 0}, "cells": {"*": {"rps": 20000, "cpu_us": 40, **numbers}}}
+
+
+def log_rates(model: Mapping[str, object], cell_id: str = UVICORN, rounds: int = 400) -> list[float]:
+    return [log(ask(model, cell_id, number=number).stats.requests / 40_000) for number in range(1, rounds + 1)]
+
+
+def noisy(kind: str, **other: object) -> dict[str, object]:
+    return {**EXAMPLE, "noise": {"kind": kind, "sd": 0.03, **other}}
+
+
+def test_without_noise_the_answer_is_what_the_model_says() -> None:
+    window = ask(quiet(pss_mib=50, steal=0.01, foreign_cpu=0.2))
+    assert (window.stats.requests, window.stats.duration_us) == (40_000, 2_000_000)
+    assert window.usage.server_cpu_us == 40 * 40_000
+    assert (window.usage.pss_bytes, window.usage.steal, window.usage.foreign_cpu) == (50 * 2**20, 0.01, 0.2)
+    assert window.stats.errors.total == 0
+
+
+@pytest.mark.parametrize("workers", [1, 4])
+@pytest.mark.parametrize("busy", [0.97, 0.3])
+def test_the_server_is_as_busy_as_the_model_says_whatever_its_numbers(workers: int, busy: float) -> None:
+    usage = ask(quiet(busy=busy), workers=workers).usage
+    assert usage.server_cpu_us / (usage.wall_us * workers) == pytest.approx(busy, rel=1e-4)
+    assert usage.generator_cpu_us / usage.wall_us == pytest.approx(0.2, rel=1e-4)
+    assert len(usage.worker_cpu_us) == workers
+
+
+def test_the_histogram_adds_up_and_has_the_median_and_the_tail_of_the_model() -> None:
+    histogram = ask(quiet(p50_us=3000, p99=4)).stats.histogram
+    assert sum(count for _, count in histogram) == 40_000
+    assert 12 <= len(histogram) <= 20
+    assert list(histogram) == sorted(histogram)
+    assert weighted_percentile(histogram, 50) == 3000
+    assert weighted_percentile(histogram, 99) == 12_000
+
+
+@pytest.mark.parametrize("rps", [0.1, 1, 3, 40, 1e6])
+def test_the_histogram_adds_up_for_few_requests_too(rps: float) -> None:
+    stats = ask(quiet(rps=rps)).stats
+    assert sum(count for _, count in stats.histogram) == stats.requests >= 1
+    assert all(us > 0 and count > 0 for us, count in stats.histogram)
+
+
+def test_later_entries_override_earlier_ones_key_by_key() -> None:
+    window = ask({**EXAMPLE, "noise": {"sd": 0}}, GRANIAN)
+    assert window.stats.requests == 60_000
+    assert window.usage.server_cpu_us == 40 * 60_000
+
+
+@pytest.mark.parametrize(
+    ("glob", "matches"),
+    [
+        ("uvicorn[http=h11*", True),
+        ("uvicorn[loop]*", False),
+        ("uvicorn?http=h11*", True),
+        ("uvicorn", False),
+        ("*plaintext", True),
+        ("*/h1/*", True),
+        (".*", False),
+    ],
+)
+def test_only_stars_and_question_marks_are_wild_and_the_whole_id_must_match(glob: str, matches: bool) -> None:  # noqa: FBT001 - a table
+    model = {"cells": {glob: {"rps": 1000, "cpu_us": 900}}}
+    if matches:
+        assert ask(model).stats.requests > 0
+    else:
+        with pytest.raises(LoadFailure, match="no entry of the fake model matches"):
+            ask(model)
+
+
+def test_the_same_question_has_the_same_answer_and_any_other_has_another() -> None:
+    others = [ask(number=2), ask(window=1), ask(seed=2), ask({**EXAMPLE, "seed": 2}), ask(cell_id=UVICORN + "x")]
+    assert ask() == ask()
+    assert ask().stats not in [other.stats for other in others]
+
+
+def test_windows_of_one_start_are_more_alike_than_starts() -> None:
+    within = [log(ask(number=n, window=0).stats.requests / ask(number=n, window=1).stats.requests) for n in range(200)]
+    between = [log(ask(number=n).stats.requests / ask(number=n + 1).stats.requests) for n in range(200)]
+    assert stdev(within) < stdev(between) / 2
+
+
+def test_normal_noise_has_the_size_that_the_model_says_and_no_bias() -> None:
+    rates = log_rates(noisy("normal"))
+    assert stdev(rates) == pytest.approx(0.03, rel=0.15)
+    assert fmean(rates) == pytest.approx(0, abs=0.006)
+
+
+def test_contaminated_noise_is_wild_in_some_rounds_and_calm_in_the_others() -> None:
+    calm, wild = log_rates(noisy("normal")), log_rates(noisy("contaminated"))
+    beyond = [sum(abs(rate) > 0.1 for rate in rates) / len(rates) for rates in (calm, wild)]
+    assert beyond[0] < 0.01
+    assert 0.02 < beyond[1] < 0.12
+    assert median([abs(rate) for rate in wild]) < 1.4 * median([abs(rate) for rate in calm])
+
+
+@pytest.mark.parametrize("kind", ["drift", "periodic"])
+def test_what_the_cells_of_a_round_share_is_removed_by_pairing(kind: str) -> None:
+    model = noisy(kind, sd=0.01, shared=0.5)
+    one, other = log_rates(model, rounds=30), log_rates(model, UVICORN + "x", rounds=30)
+    assert stdev(one) > 0.05
+    assert stdev([a - b for a, b in zip(one, other, strict=True)]) < 0.03
+
+
+def test_cpu_per_request_is_steadier_than_requests_per_second() -> None:
+    windows = [ask(number=number) for number in range(200)]
+    cpu = [log(window.usage.server_cpu_us / window.stats.requests) for window in windows]
+    assert 0.005 < stdev(cpu) < 0.015
+
+
+def test_a_cell_can_be_told_to_fail_with_a_reason_and_the_last_match_tells_it() -> None:
+    model = {"fail": {"*": "first", "granian*": "second"}}
+    with pytest.raises(LoadFailure, match=r"^first$"):
+        ask(model)
+    with pytest.raises(LoadFailure, match=r"^second$"):
+        ask(model, GRANIAN)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"cell": {}}, "the fake model has 'cell', which is not one of seed, noise, cells, fail"),
+        ({"seed": "one"}, "the fake model has 'one' as seed, which must be a number from 0 on"),
+        ({"noise": {"kind": "pink"}}, "is of kind 'pink', which is not one of normal, contaminated, drift, periodic"),
+        ({"noise": {"sigma": 1}}, "the noise of the fake model has 'sigma', which is not one of kind, sd, shared"),
+        ({"noise": {"sd": -1}}, "has -1 as sd, which must be a number from 0 on"),
+        ({"noise": 3}, "the noise of the fake model must be a mapping, not 3"),
+        ({"cells": ["*"]}, "cells of the fake model must be a mapping"),
+        ({"cells": {"*": {"rps": True, "cpu_us": 1}}}, "the entry '\\*' of the fake model has True as rps"),
+        ({"cells": {"*": {"rps": 1, "cpu_us": float("nan")}}}, "has nan as cpu_us"),
+        ({"cells": {"*": {"rsp": 1}}}, "has 'rsp', which is not one of rps, cpu_us"),
+        ({"cells": {"*": {"rps": 1}}}, "gives uvicorn.* no cpu_us"),
+        ({"cells": {"*": {"rps": 0, "cpu_us": 1}}}, "0 as rps, which must be above 0"),
+        ({"cells": {"*": {"rps": 1, "cpu_us": 1, "p99": 0.5}}}, "0.5 as p99, which must be 1 or more"),
+        ({"cells": {}}, "no entry of the fake model matches uvicorn"),
+        ({"fail": "all"}, "fail of the fake model must be a mapping"),
+    ],
+)
+def test_a_mistake_in_the_model_is_told_in_one_sentence(change: dict[str, object], sentence: str) -> None:
+    with pytest.raises(LoadFailure, match=sentence):
+        ask({**EXAMPLE, **change})
+
+
+def test_the_fake_speaks_every_protocol_and_has_nothing_to_run_or_read() -> None:
+    shot = Shot(
+        program="",
+        url="http://127.0.0.1:1/",
+        request=Request(),
+        connections=1,
+        threads=1,
+        duration_s=1,
+        timeout_s=1,
+        folder=".",
+        result="result",
+    )
+    assert set(LOAD.protocols) == {"h1", "h1s", "h2c", "h2"}
+    assert LOAD.argv(shot) == []
+    assert LOAD.version("anything") == "1"
+    with pytest.raises(LoadFailure, match="asked, not run"):
+        LOAD.parse(shot, Outcome(exit_code=0, stdout="", stderr="", result="{}"))
