@@ -1,0 +1,169 @@
+"""The sentences around a table, the same in every form: what flags, groups, generators and missing rows mean."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+
+from servermatrix.model import UNRANKED, Flag, Report, RunHeader, Summary, Table
+from servermatrix.render.table import ABSENT, amount, counted, percent, plain, ratio
+
+ROUNDS_TO_RANK = 6
+MEASURED = "measured"
+NO_FLAGS = "none"
+_PROTOCOLS: Mapping[str, str] = {"h1": "HTTP/1.1", "h2": "HTTP/2", "h3": "HTTP/3", "ws": "WebSocket"}
+_SUBSTITUTES: Mapping[str, str] = {
+    "builtin": "generator: builtin, not comparable with wrk",
+    "fake": "SIMULATED by the fake generator: no server was started",
+}
+_LETTER = re.compile(r"[^\W\d]\d*")  # after `z` comes `a2`
+_FLAGS: Mapping[Flag, str] = {
+    Flag.CLIENT_BOUND: "the generator used more than 85 % of its cores, so the server's limit was not seen",
+    Flag.UNDER_DRIVEN: "the server was less than 90 % busy though the generator had time left, so its limit was not reached",
+    Flag.OVERSUBSCRIBED: "workers and generator threads together are more than the cores, so they took time from each other",
+    Flag.NOISY: "other programs or the host disturbed more than a third of the windows",
+    Flag.PLATEAU_40_MS: "answers wait about 40 ms, which is TCP's delayed acknowledgement and not work of the server",
+    Flag.UNBALANCED: "one worker did far more than an even share of the work",
+    Flag.FEW_ROUNDS: f"fewer than {ROUNDS_TO_RANK} rounds are good, too few for an interval",
+}
+
+
+def is_measured(row: Summary) -> bool:
+    """Tell whether a row has numbers."""
+    return row.status == MEASURED
+
+
+def comparable(generator: str) -> bool:
+    """Tell whether numbers of this generator may stand beside those of other runs of it and of its kind."""
+    return generator not in _SUBSTITUTES
+
+
+def title(table: Table) -> str:
+    """Say what all rows of a table have in common."""
+    protocol = _PROTOCOLS.get(table.protocol, table.protocol)
+    return f"{plain(table.app)}, {protocol}, {counted(table.workers, 'worker')}, {counted(table.connections, 'connection')}"
+
+
+def own_answer(table: Table, report: Report) -> str:
+    """Give the answer of a table; nothing when the report has led with the same."""
+    return "" if table.answer == report.answer else table.answer
+
+
+def reference(table: Table) -> str:
+    """Name the row that ratios are against, without what the title says already."""
+    settings = [row.planned.cell.setting for row in table.rows if row.planned.cell.id == table.reference]
+    return settings[0] if settings else "reference"
+
+
+def rank(row: Summary) -> str:
+    """Write a rank as one number or as an interval."""
+    if row.ranking is None:
+        return "not ranked"
+    low, high = row.ranking.rank
+    return str(low) if low == high else f"{low}-{high}"
+
+
+def group(row: Summary) -> str:
+    """Write the letters of a row's group."""
+    return ABSENT if row.ranking is None else row.ranking.group
+
+
+def against(row: Summary, table: Table) -> str:
+    """Write a row's ratio to the reference, which is not compared with itself."""
+    return "reference" if row.planned.cell.id == table.reference else ratio(row.ratio)
+
+
+def flags(row: Summary) -> str:
+    """List the flags of a row."""
+    return ", ".join(row.flags) or NO_FLAGS
+
+
+def incomplete(report: Report) -> str:
+    """Say how far a run came and how it goes on; nothing when it is complete."""
+    if report.complete:
+        return ""
+    steps = len(report.header.cells) * report.header.rounds
+    command = f"python3 run_matrix.py run --resume {report.header.id}"
+    return f"INCOMPLETE: {amount(report.steps_done)} of {counted(steps, 'step')}; go on with: {command}"
+
+
+def without_numbers(report: Report) -> tuple[Summary, ...]:
+    """List the cells that have no numbers, each once."""
+    rows = [*report.not_measured, *(row for table in report.tables for row in table.rows if not is_measured(row))]
+    return tuple({row.planned.cell.id: row for row in rows}.values())
+
+
+def settled_rows(report: Report) -> tuple[Summary, ...]:
+    """List the cells that have numbers, in the order of the tables."""
+    return tuple(row for table in report.tables for row in table.rows if is_measured(row))
+
+
+def under_table(table: Table, header: RunHeader) -> list[str]:
+    """Say what must be known to read a table, a sentence or two each."""
+    rows = [row for row in table.rows if is_measured(row)]
+    return [
+        *_rounds(rows, table),
+        *_groups([row for row in rows if row.ranking is not None]),
+        *_seen(table),
+        _load(table, header.generator),
+        *(f"{flag}: {_FLAGS[flag]}{'; not ranked' if flag in UNRANKED else ''}." for flag in _present(rows)),
+    ]
+
+
+def _present(rows: Iterable[Summary]) -> list[Flag]:
+    found = {flag for row in rows for flag in row.flags}
+    return [flag for flag in Flag if flag in found]
+
+
+def _rounds(rows: Sequence[Summary], table: Table) -> list[str]:
+    most = max((row.rounds_ok for row in rows), default=0)
+    if not rows:
+        return ["No row of this table could be measured."]
+    if most < ROUNDS_TO_RANK:
+        return [f"These are medians of {counted(most, 'round')}; nothing can be ranked."]
+    if most < table.rounds_needed:
+        needed = f"{counted(table.comparisons, 'comparison')} would need {counted(table.rounds_needed, 'round')}"
+        return [f"These are medians of {counted(most, 'round')}: {needed} before any difference could be confirmed."]
+    return [f"These are medians of {counted(most, 'round')}, intervals of 95 %."]
+
+
+def _groups(rows: Sequence[Summary]) -> list[str]:
+    if not rows:
+        return []
+    letters = {row.planned.cell.setting: _LETTER.findall(group(row)) for row in rows}
+    members = {letter: [name for name, own in letters.items() if letter in own] for own in letters.values() for letter in own}
+    shared = {letter: names for letter, names in members.items() if len(names) > 1}
+    together = [f"Cannot be told apart ({letter}): {', '.join(names)}." for letter, names in shared.items()]
+    apart = [name for name, own in letters.items() if shared.keys().isdisjoint(own)]
+    alone = [f"Told apart from every other ranked row: {', '.join(apart)}."] if apart and len(rows) > 1 else []
+    return ["A rank is an interval; rows that share a letter are not distinguishable in this run.", *together, *alone]
+
+
+def _seen(table: Table) -> list[str]:
+    if table.detectable is None:
+        return []
+    more = table.detectable - 1
+    return [f"The smallest difference this run could have seen: {amount(table.detectable, 3)}x ({percent(more, 1)})."]
+
+
+def _load(table: Table, generator: str) -> str:
+    loop = f"Load: closed loop, c = {table.connections}, latency as measured"
+    match generator:
+        case "wrk":
+            return f"{loop} (wrk's back-fill removed)."
+        case "fake":
+            return f"{_SUBSTITUTES[generator]}."
+        case "builtin":
+            return f"{loop}; {_SUBSTITUTES[generator]}."
+        case other:
+            return f"{loop}; generator: {plain(other)}."
+
+
+def substitute(header: RunHeader) -> str:
+    """Say that the numbers are no load test's, or not one's that others may be compared with; nothing when they are."""
+    return _SUBSTITUTES.get(header.generator, "")
+
+
+def noise(header: RunHeader) -> str:
+    """Say what a valid window allowed."""
+    return f"others up to {percent(header.noise.foreign_cpu)} of one core, steal up to {percent(header.noise.steal)}"

@@ -1,0 +1,102 @@
+"""What is said while a run goes on: one line per step, the time left, a live table; pure texts and layouts."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from math import inf, isfinite
+from statistics import median
+
+from rich.console import Group, RenderableType
+from rich.table import Table as Layout
+from rich.text import Text
+
+from servermatrix.model import Failed, LoadStats, Measured, Sample, Skipped
+from servermatrix.render.table import ABSENT, amount, counted, plain
+
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+
+
+def human_seconds(seconds: float) -> str:
+    """Write a span of time in its two largest units, `3 min 10 s`."""
+    if not isfinite(seconds):
+        return "unknown time"
+    whole = max(0, round(seconds))
+    if whole < _MINUTE:
+        return f"{whole} s"
+    if whole < _HOUR:
+        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
+    return f"{amount(whole // _HOUR)} h {whole % _HOUR // _MINUTE} min"
+
+
+def eta(done: int, total: int, elapsed_s: float) -> float:
+    """Tell the seconds left when the steps to come take as long as those done; infinite before the first."""
+    return inf if done <= 0 else max(0, total - done) * elapsed_s / done
+
+
+def step_line(done: int, total: int, sample: Sample, eta_s: float) -> str:
+    """Say in one line what a step gave, and how long the rest will take."""
+    place = f"[{str(done).rjust(len(str(total)))}/{total}] round {sample.round}  {plain(sample.cell_id)}"
+    return f"{place}  {_outcome(sample)}  ({human_seconds(eta_s)} left)"
+
+
+def _outcome(sample: Sample) -> str:
+    match sample:
+        case Measured():
+            return f"{amount(_requests_per_s(sample))} req/s  {amount(_median_ms(sample), 2)} ms p50"
+        case Failed():
+            return f"FAILED: {plain(sample.reason)}"
+        case Skipped():
+            return f"skipped: {plain(sample.reason)}"
+
+
+def _requests_per_s(sample: Measured) -> float | None:
+    rates = [window.stats.requests * 1e6 / window.stats.duration_us for window in sample.windows if window.stats.duration_us]
+    return median(rates) if rates else None
+
+
+def _median_ms(sample: Measured) -> float | None:
+    found = [value for window in sample.windows if (value := _middle_us(window.stats)) is not None]
+    return median(found) / 1_000 if found else None
+
+
+def _middle_us(stats: LoadStats) -> int | None:
+    left = sum(count for _, count in stats.histogram) / 2
+    for value_us, count in stats.histogram:
+        left -= count
+        if left <= 0:
+            return value_us
+    return None
+
+
+def live_table(cell_ids: Sequence[str], samples: Iterable[Sample], *, total: int, elapsed_s: float) -> RenderableType:
+    """Lay out the state of a run: how far it is, then per cell the rounds, those without a result, requests per second."""
+    stored = list(samples)
+    layout = Layout(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+    layout.add_column("cell", overflow="fold")
+    for header in ("rounds ok", "no result", "latest req/s", "median req/s"):
+        layout.add_column(header, justify="right")
+    for row in _live_rows(cell_ids, stored):
+        layout.add_row(*map(Text, row))
+    return Group(Text(_headline(len(stored), total, elapsed_s), style="bold"), layout)
+
+
+def _headline(done: int, total: int, elapsed_s: float) -> str:
+    left = human_seconds(eta(done, total, elapsed_s))
+    return f"{amount(done)} of {counted(total, 'step')} in {human_seconds(elapsed_s)}, {left} left"
+
+
+def _live_rows(cell_ids: Sequence[str], samples: Sequence[Sample]) -> list[tuple[str, ...]]:
+    rates: Mapping[str, list[float]] = {cell_id: [] for cell_id in cell_ids}
+    bad = Counter(sample.cell_id for sample in samples if not isinstance(sample, Measured))
+    for sample in samples:
+        if isinstance(sample, Measured) and (rate := _requests_per_s(sample)) is not None and sample.cell_id in rates:
+            rates[sample.cell_id].append(rate)
+    return [
+        (plain(cell_id), amount(len(found)), amount(bad[cell_id]), *_latest_and_median(found)) for cell_id, found in rates.items()
+    ]
+
+
+def _latest_and_median(rates: Sequence[float]) -> tuple[str, str]:
+    return (amount(rates[-1]), amount(median(rates))) if rates else (ABSENT, ABSENT)

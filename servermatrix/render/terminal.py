@@ -1,0 +1,135 @@
+"""Report -> text for a terminal: the tables of report.md with as many columns as fit; the caller prints it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from io import StringIO
+
+from rich.cells import cell_len
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table as Layout
+from rich.text import Text
+
+from servermatrix.model import Report, Summary, Table
+from servermatrix.render import notes
+from servermatrix.render.table import Column, Grid, amount, milliseconds, plain, rate
+
+# The first to go stands first; rank, server and requests/s always stay.
+_LEAST_NEEDED = ("p99 ms", "group", "p50 ms", "CPU us/request", "ratio", "flags")
+_GAP = 2
+
+
+def to_terminal(report: Report, *, width: int, colour: bool) -> str:
+    """Write a report for a terminal that is `width` columns wide; without colour there is no escape sequence in it."""
+    target = StringIO()
+    console = Console(
+        file=target,
+        width=max(width, 20),
+        height=1_000,  # with the width given too, nothing is asked of a real terminal or of the environment
+        force_terminal=colour,
+        force_jupyter=False,
+        color_system="standard" if colour else None,
+        no_color=not colour,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    _paragraph(console, report.answer, "bold")
+    for remark in (notes.substitute(report.header), notes.incomplete(report)):
+        _paragraph(console, remark, "bold yellow")
+    for table in report.tables:
+        _table(console, table, report)
+    _not_measured(console, notes.without_numbers(report))
+    return "\n".join(line.rstrip() for line in target.getvalue().splitlines()) + "\n"
+
+
+def _paragraph(console: Console, text: str, style: str) -> None:
+    if text:
+        console.print(Text(plain(text), style=style))
+
+
+def _table(console: Console, table: Table, report: Report) -> None:
+    console.print()
+    console.print(Text(notes.title(table), style="bold underline"))
+    _paragraph(console, notes.own_answer(table, report), "")
+    grid = _fitting(_results(table), console.width)
+    if grid.rows:
+        console.print(_layout(grid))
+    _bullets(console, notes.under_table(table, report.header))
+
+
+def _bullets(console: Console, sentences: Iterable[str]) -> None:
+    for sentence in sentences:
+        console.print(Padding(Text(plain(sentence), style="dim"), (0, 0, 0, _GAP)))
+
+
+def _results(table: Table) -> Grid:
+    columns = (
+        Column(header="rank", right=True),
+        Column(header="group"),
+        Column(header="server"),
+        Column(header="requests/s", right=True),
+        Column(header="ratio", right=True),
+        Column(header="CPU us/request", right=True),
+        Column(header="p50 ms", right=True),
+        Column(header="p99 ms", right=True),
+        Column(header="flags"),
+    )
+    return Grid(columns=columns, rows=tuple(_row(row, table) for row in table.rows if notes.is_measured(row)))
+
+
+def _row(row: Summary, table: Table) -> tuple[str, ...]:
+    cpu = row.cpu_us_per_request
+    cells = (
+        notes.rank(row),
+        notes.group(row),
+        row.planned.cell.setting,
+        rate(row.rps),
+        notes.against(row, table),
+        amount(None if cpu is None else cpu.value, 1),
+        milliseconds(row.p50_us),
+        milliseconds(row.p99_us),
+        notes.flags(row),
+    )
+    return tuple(map(plain, cells))
+
+
+def _fitting(grid: Grid, width: int) -> Grid:
+    unflagged = ["flags"] if all(row[-1] == notes.NO_FLAGS for row in grid.rows) else []
+    for header in (*unflagged, *_LEAST_NEEDED):
+        if _wide(grid) <= width:
+            break
+        grid = _without(grid, header)
+    return grid
+
+
+def _wide(grid: Grid) -> int:
+    columns = zip((column.header for column in grid.columns), *grid.rows, strict=True)
+    return sum(max(map(cell_len, column)) + _GAP for column in columns) - _GAP
+
+
+def _without(grid: Grid, header: str) -> Grid:
+    kept = [index for index, column in enumerate(grid.columns) if column.header != header]
+    return Grid(
+        columns=tuple(grid.columns[index] for index in kept),
+        rows=tuple(tuple(row[index] for index in kept) for row in grid.rows),
+    )
+
+
+def _layout(grid: Grid) -> Layout:
+    layout = Layout(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
+    for column in grid.columns:
+        layout.add_column(Text(column.header), justify="right" if column.right else "left", overflow="fold")
+    for row in grid.rows:
+        layout.add_row(*map(Text, row))
+    return layout
+
+
+def _not_measured(console: Console, rows: tuple[Summary, ...]) -> None:
+    if rows:
+        console.print()
+        console.print(Text("Not measured", style="bold underline"))
+    for row in rows:
+        console.print(Padding(Text(plain(f"{row.planned.cell.id}: {row.status}: {row.reason}")), (0, 0, 0, _GAP)))

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+
+from servermatrix.render.document import to_document, to_json
+from servermatrix.render.markdown import to_markdown
+from servermatrix.render.terminal import to_terminal
+from tests.golden.report_examples import EXAMPLES, RANKED, WITH_FAILURES
+from tests.golden.schema_check import violations
+
+SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_report_in_markdown_is_as_agreed(name: str, snapshot: SnapshotAssertion) -> None:
+    assert to_markdown(EXAMPLES[name]) == snapshot
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("width", [120, 60])
+def test_a_report_on_a_terminal_is_as_agreed(name: str, width: int, snapshot: SnapshotAssertion) -> None:
+    assert to_terminal(EXAMPLES[name], width=width, colour=False) == snapshot
+
+
+def test_a_report_as_json_is_as_agreed(snapshot: SnapshotAssertion) -> None:
+    assert to_json(WITH_FAILURES) == snapshot
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_report_as_json_keeps_to_the_published_schema(name: str) -> None:
+    assert violations(json.loads(to_json(EXAMPLES[name])), SCHEMA) == []
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_the_json_text_is_the_document(name: str) -> None:
+    assert json.loads(to_json(EXAMPLES[name])) == to_document(EXAMPLES[name])
+
+
+@pytest.mark.parametrize(
+    ("spoil", "complaint"),
+    [
+        (lambda document: document.pop("answer"), "$: answer is missing"),
+        (lambda document: document["cells"][0].update(rank=[1]), "$.cells[0].rank: 1 items"),
+        (lambda document: document["cells"][0].update(rps={}), "$.cells[0].rps: fits none"),
+        (lambda document: document["cells"][0].update(status="fine"), "$.cells[0].status: 'fine'"),
+        (lambda document: document["run"].update(seed="7"), "$.run.seed: '7' is no integer"),
+        (lambda document: document["run"].update(mood="good"), "$.run: mood is not described"),
+        (lambda document: document.update(schema=2), "$.schema: 2"),
+        (lambda document: document["run"]["host"].update(cores=0), "$.run.host.cores: 0 is less than 1"),
+    ],
+)
+def test_the_check_against_the_schema_finds_each_kind_of_mistake(spoil: object, complaint: str) -> None:
+    document = json.loads(to_json(RANKED))
+    assert callable(spoil)
+    spoil(document)
+    found = violations(document, SCHEMA)
+    assert any(each.startswith(complaint) for each in found), found
