@@ -13,7 +13,7 @@ from pathlib import Path
 from servermatrix.contracts import Launch, LoadGenerator, Server
 from servermatrix.measure.failure import StepFailure, last_words
 from servermatrix.measure.host import Layout
-from servermatrix.measure.probe import Address, free_port
+from servermatrix.measure.probe import Address, Patience, free_port
 from servermatrix.measure.process import Command, Guard, Running, scrubbed_environment, start, stop
 from servermatrix.model import App, Cause, Cell, Noise
 
@@ -40,6 +40,7 @@ class Bench:
     noise: Noise
     layout: Layout = field(default_factory=Layout)
     pick_port: Callable[[str], int] = free_port
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

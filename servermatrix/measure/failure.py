@@ -7,6 +7,8 @@ from pathlib import Path
 
 from servermatrix.model import Cause
 
+# The last line of a traceback says more than what a supervisor says after it.
+RAISED = re.compile(r"^[\w.]*(Error|Exception|Exit|Interrupt|Warning)\b(: |$)")
 TELLING = re.compile(r"error|exception|refused|denied|cannot|not found|no such|failed", re.IGNORECASE)
 LOG_TAIL_BYTES = 65_536
 SENTENCE_LENGTH = 300
@@ -31,5 +33,6 @@ def last_words(log: Path) -> str:
             lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines() if line.strip()]
     except OSError:
         return ""
-    telling = [line for line in lines if TELLING.search(line)] or lines
+    raised = [line for line in lines if RAISED.search(line)]
+    telling = raised or [line for line in lines if TELLING.search(line)] or lines
     return f": {telling[-1][:SENTENCE_LENGTH]}" if telling else ""

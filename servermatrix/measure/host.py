@@ -26,7 +26,7 @@ class Layout:
 
     def __str__(self) -> str:
         if not self.server:
-            return "no"
+            return "not pinned"
         return f"server on {_spans(self.server)}, generator on {_spans(self.generator)}"
 
 

@@ -15,9 +15,6 @@ from servermatrix.measure.usage import read
 from servermatrix.model import Cause, Expect, Request
 
 POLL_S = 0.02
-ANSWER_LIMIT_S = 5.0
-READY_LIMIT_S = 20.0
-WRONG_ANSWER_LIMIT_S = 2.0
 SHOWN_BODY = 60
 IDLE_SHARE = 0.1
 
@@ -28,6 +25,25 @@ class Address:
 
     host: str
     port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Patience:
+    """How long to wait, in seconds: for one answer, for the first right one, for wrong ones to become right."""
+
+    answer_s: float = 5.0
+    ready_s: float = 20.0
+    wrong_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a server is asked, what is right, and how long it may take."""
+
+    address: Address
+    request: Request
+    expect: Expect
+    patience: Patience = Patience()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,15 +73,26 @@ def port_is_free(host: str, port: int) -> bool:
         return True
 
 
-def ask(address: Address, request: Request, *, limit_s: float = ANSWER_LIMIT_S) -> Answer:
+def ask(question: Question) -> Answer:
     """Send one request over a fresh connection; OSError or HTTPException when no whole answer comes in time."""
-    connection = http.client.HTTPConnection(address.host, address.port, timeout=limit_s)
+    where, request = question.address, question.request
+    connection = http.client.HTTPConnection(where.host, where.port, timeout=question.patience.answer_s)
     try:
         connection.request(request.method, request.path, request.body.encode() or None, dict(request.headers))
         response = connection.getresponse()
         return Answer(status=response.status, version=response.version, body=response.read())
     finally:
         connection.close()
+
+
+def objection(question: Question) -> tuple[str | None, bool]:
+    """Ask once and say what is wrong, None when nothing is, and whether a whole answer came at all."""
+    try:
+        return complaint(ask(question), question.expect), True
+    except TimeoutError:
+        return f"gave no answer within {question.patience.answer_s:.0f} s", False
+    except (OSError, http.client.HTTPException) as failure:
+        return f"gave no answer ({failure or type(failure).__name__})", False
 
 
 def complaint(answer: Answer, expect: Expect) -> str | None:
@@ -80,42 +107,33 @@ def complaint(answer: Answer, expect: Expect) -> str | None:
     return None
 
 
-def check_once(running: Running, address: Address, request: Request, expect: Expect, when: str) -> None:
+def check_once(running: Running, question: Question, when: str) -> None:
     """Demand one right answer; StepFailure otherwise."""
-    try:
-        wrong = complaint(ask(address, request), expect)
-    except (OSError, http.client.HTTPException) as failure:
-        wrong = f"gave no answer ({_why(failure)})"
+    wrong, _ = objection(question)
     if wrong is not None:
         raise StepFailure(Cause.SERVER, f"{when} the server {wrong}{last_words(running.log)}", fatal=True)
 
 
-def wait_ready(
-    running: Running, address: Address, request: Request, expect: Expect, *, workers: int, limit_s: float = READY_LIMIT_S
-) -> float:
+def wait_ready(running: Running, question: Question, workers: int) -> float:
     """Wait for the right answer from a server of our own; return the seconds it took from now.
 
     An exit code proves nothing here: several servers exit with 0 after a failed start. Neither does an open port: some
     listen long before the app is up.
     """
     begin = time.monotonic()
-    first_wrong_at: float | None = None
+    wrong_since: float | None = None
     seen: set[int] = set()
-    said = "never accepted a connection"
-    while (now := time.monotonic()) - begin < limit_s:
+    said: str | None = "never accepted a connection"
+    while (now := time.monotonic()) - begin < question.patience.ready_s:
         _check_alive(running, seen, workers)
-        try:
-            wrong = complaint(ask(address, request), expect)
-        except (OSError, http.client.HTTPException) as failure:
-            said, first_wrong_at = f"gave no answer ({_why(failure)})", None
-        else:
-            if wrong is None:
-                ready_s = time.monotonic() - begin
-                check_listeners(running, address)
-                return ready_s
-            said, first_wrong_at = wrong, first_wrong_at or now
-            if now - first_wrong_at > WRONG_ANSWER_LIMIT_S:
-                break
+        said, answered = objection(question)
+        if said is None:
+            ready_s = time.monotonic() - begin
+            check_listeners(running, question.address)
+            return ready_s
+        wrong_since = (wrong_since or now) if answered else None
+        if wrong_since is not None and now - wrong_since > question.patience.wrong_s:
+            break
         time.sleep(POLL_S)
     waited_s = time.monotonic() - begin
     raise StepFailure(Cause.SERVER, f"not ready after {waited_s:.0f} s: it {said}{last_words(running.log)}", fatal=True)
@@ -161,9 +179,3 @@ def check_listeners(running: Running, address: Address) -> None:
     if strangers:
         sentence = f"port {address.port} is also listened on by another program (process {', '.join(strangers)})"
         raise StepFailure(Cause.ENVIRONMENT, sentence)
-
-
-def _why(failure: OSError | http.client.HTTPException) -> str:
-    if isinstance(failure, TimeoutError):
-        return f"nothing came within {ANSWER_LIMIT_S:.0f} s"
-    return str(failure) or type(failure).__name__

@@ -75,13 +75,13 @@ def measure_step(bench: Bench, step: Step) -> Sample:
         if bench.noise.foreign_cpu < 1:
             usage.wait_until_quiet(min(window.QUIET_LIMIT, bench.noise.foreign_cpu))
         with serving(bench, cell, app, log) as started:
-            ask = (started.running, started.address, app.request, app.expect)
-            startup_s = probe.wait_ready(*ask, workers=cell.workers)
+            question = probe.Question(address=started.address, request=app.request, expect=app.expect, patience=bench.patience)
+            startup_s = probe.wait_ready(started.running, question, cell.workers)
             if cell.workers > 1:
                 probe.settle(started.running)
             window.warm_up(bench, started, cell, app)
             windows = tuple(window.measure(bench, started, cell, app) for _ in range(cell.load.windows))
-            probe.check_once(*ask, "after the load")
+            probe.check_once(started.running, question, "after the load")
         return Measured(cell_id=cell.id, round=step.round, started_at=started_at, startup_s=round(startup_s, 4), windows=windows)
     except StepFailure as failure:
         return _failed(bench, step, started_at, failure, f"round-{step.round}")

@@ -8,11 +8,11 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from servermatrix.measure.bench import Bench, Started, launch_of, log_name, serving
+from servermatrix.measure.bench import Bench, launch_of, log_name, serving
 from servermatrix.measure.environments import distributions, unmet
 from servermatrix.measure.failure import StepFailure
-from servermatrix.measure.probe import Answer, ask, wait_ready
-from servermatrix.model import Cause, Cell, Proof, Request
+from servermatrix.measure.probe import Answer, Question, ask, wait_ready
+from servermatrix.model import Cause, Cell, Proof
 
 LIMIT_S = 10.0
 HTTP_VERSIONS = {"h1": "1.1", "h1s": "1.1", "h2c": "2", "h2": "2"}
@@ -49,12 +49,13 @@ def prove(bench: Bench, cell: Cell) -> Proof:
     request = replace(bench.witness.request, path="/?" + "&".join(distributions(requirements)))
     log = bench.logs / log_name(cell, "witness")
     with serving(bench, cell, bench.witness, log) as started:
-        wait_ready(started.running, started.address, request, bench.witness.expect, workers=cell.workers)
-        told = hear(started, request, cell.workers)
+        question = Question(address=started.address, request=request, expect=bench.witness.expect, patience=bench.patience)
+        wait_ready(started.running, question, cell.workers)
+        told = hear(question, cell.workers)
     return judge(cell, told, dict(server.proof(launch)))
 
 
-def hear(started: Started, request: Request, workers: int) -> dict[int, Testimony]:
+def hear(question: Question, workers: int) -> dict[int, Testimony]:
     """Ask over fresh connections, several at once, until every worker has answered; bounded.
 
     The witness holds its worker while it answers, so that simultaneous connections spread over all of them.
@@ -63,15 +64,15 @@ def hear(started: Started, request: Request, workers: int) -> dict[int, Testimon
     deadline = time.monotonic() + LIMIT_S
     with ThreadPoolExecutor(max_workers=4 * workers) as pool:
         while len(told) < workers and time.monotonic() < deadline:
-            asked = [pool.submit(_ask_or_none, started, request) for _ in range(4 * workers)]
+            asked = [pool.submit(_ask_or_none, question) for _ in range(4 * workers)]
             answers = [answer for each in asked if (answer := each.result()) is not None]
             told.update({said.pid: said for said in map(_read, answers)})
     return told
 
 
-def _ask_or_none(started: Started, request: Request) -> Answer | None:
+def _ask_or_none(question: Question) -> Answer | None:
     try:
-        return ask(started.address, request)
+        return ask(question)
     except (OSError, http.client.HTTPException):
         return None
 

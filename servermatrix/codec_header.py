@@ -1,0 +1,128 @@
+"""The header of a run file, read back: what was planned, how and where; reads no file and knows no sample."""
+
+from __future__ import annotations
+
+from servermatrix.errors import StoredRunUnreadable
+from servermatrix.jsonvalue import Raw, an_object, number, objects, optional_text, pairs, part, text, texts, whole
+from servermatrix.model import (
+    RUN_SCHEMA,
+    App,
+    Cell,
+    Excluded,
+    Expect,
+    Host,
+    Load,
+    Noise,
+    PlannedCell,
+    Request,
+    RunHeader,
+)
+
+
+def _load(raw: Raw) -> Load:
+    return Load(
+        generator=text(raw, "generator"),
+        connections=whole(raw, "connections"),
+        threads=whole(raw, "threads"),
+        duration_s=whole(raw, "duration_s"),
+        warmup_s=whole(raw, "warmup_s"),
+        windows=whole(raw, "windows"),
+    )
+
+
+def _cell(raw: Raw) -> Cell:
+    return Cell(
+        server=text(raw, "server"),
+        options=pairs(str, raw["options"]),
+        label=text(raw, "label"),
+        protocol=text(raw, "protocol"),
+        workers=whole(raw, "workers"),
+        app=text(raw, "app"),
+        load=_load(an_object(raw["load"])),
+    )
+
+
+def _planned(raw: Raw) -> PlannedCell:
+    return PlannedCell(
+        cell=_cell(an_object(raw["cell"])),
+        argv=texts(raw, "argv"),
+        load_argv=texts(raw, "load_argv"),
+        unequal=texts(raw, "unequal"),
+    )
+
+
+def _host(raw: Raw) -> Host:
+    return Host(
+        system=text(raw, "system"),
+        cpu=text(raw, "cpu"),
+        cores=whole(raw, "cores"),
+        memory_bytes=whole(raw, "memory_bytes"),
+        python=text(raw, "python"),
+        pinned=text(raw, "pinned", ""),
+    )
+
+
+def read_header(raw: Raw) -> RunHeader:
+    """Read the header of a run; raises StoredRunUnreadable for a newer schema, and what jsonvalue raises for damage."""
+    schema = whole(raw, "schema")
+    if schema > RUN_SCHEMA:
+        raise StoredRunUnreadable(
+            f"the run is stored in schema {schema}, and this servermatrix reads schemas up to {RUN_SCHEMA}",
+            tip=f"Read it with a servermatrix that knows schema {schema}, such as the one that wrote it{_writer(raw)}.",
+        )
+    return RunHeader(
+        id=text(raw, "id"),
+        started_at=text(raw, "started_at"),
+        argv=texts(raw, "argv"),
+        seed=whole(raw, "seed"),
+        rounds=whole(raw, "rounds"),
+        noise=_noise(an_object(raw["noise"])),
+        generator=text(raw, "generator"),
+        generator_version=text(raw, "generator_version"),
+        host=_host(an_object(raw["host"])),
+        versions=pairs(str, raw["versions"]),
+        git=text(raw, "git"),
+        cells=tuple(map(_planned, objects(raw, "cells"))),
+        excluded=tuple(map(_excluded, objects(raw, "excluded"))),
+        apps=tuple(map(_app, objects(raw, "apps"))) if "apps" in raw else (),
+        settings=pairs(str, raw.get("settings", [])),
+        schema=schema,
+    )
+
+
+def _writer(raw: Raw) -> str:
+    try:
+        return f" ({dict(pairs(str, raw['versions']))['servermatrix']})"
+    except (KeyError, TypeError, ValueError):  # a newer schema may keep its versions anywhere
+        return ""
+
+
+def _noise(raw: Raw) -> Noise:
+    return Noise(foreign_cpu=number(raw, "foreign_cpu"), steal=number(raw, "steal"))
+
+
+def _excluded(raw: Raw) -> Excluded:
+    return Excluded(id=text(raw, "id"), reason=text(raw, "reason"))
+
+
+def _app(raw: Raw) -> App:
+    return App(
+        name=text(raw, "name"),
+        target=text(raw, "target"),
+        folder=text(raw, "folder"),
+        request=_request(part(raw, "request")),
+        expect=_expect(part(raw, "expect")),
+    )
+
+
+def _request(raw: Raw) -> Request:
+    return Request(
+        method=text(raw, "method"),
+        path=text(raw, "path"),
+        headers=pairs(str, raw["headers"]),
+        body=text(raw, "body"),
+    )
+
+
+def _expect(raw: Raw) -> Expect:
+    return Expect(status=whole(raw, "status"), body=optional_text(raw, "body"), contains=optional_text(raw, "contains"))

@@ -1,0 +1,173 @@
+"""Conducts a run: samples into the run file one by one, and the report at the end or at the interruption."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+
+from servermatrix import folder, store
+from servermatrix.analyse import analyse
+from servermatrix.codec import Resumed
+from servermatrix.errors import Exit, Unfit
+from servermatrix.header import check_same, describe, versions_needed
+from servermatrix.measure import run as measuring
+from servermatrix.measure.bench import Bench
+from servermatrix.measure.host import layout, usable_cores
+from servermatrix.measure.probe import Patience, free_port, port_is_free
+from servermatrix.measure.process import Guard, adopt_orphans
+from servermatrix.model import Cause, Failed, Plan, Proof, Report, Run, RunHeader, Sample, Step
+from servermatrix.prepare import Prepared, Setup
+from servermatrix.render.document import to_json
+from servermatrix.render.markdown import to_markdown
+
+BYTES_PER_WINDOW = 40_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listener:
+    """Who wants to know how far a run is."""
+
+    opened: Callable[[RunHeader, tuple[Sample, ...]], None]
+    started: Callable[[Step], None]
+    recorded: Callable[[Proof | Sample], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finished:
+    """What a run left behind."""
+
+    folder: Path
+    report: Report
+    exit_code: Exit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A run that can take samples: its plan, its file, and the steps that are stored already."""
+
+    header: RunHeader
+    plan: Plan
+    writer: store.RunWriter
+    stored: tuple[Sample, ...] = ()
+    versions: Mapping[str, str | None] = field(default_factory=dict)
+
+
+def conduct(prepared: Prepared, setup: Setup, listener: Listener) -> Finished:
+    """Run a plan from its first step, into a new run folder."""
+    versions = versions_needed(prepared, setup)
+    header = describe(prepared, setup, versions, _now())
+    plan = prepared.plan
+    with _claimed(prepared, setup):
+        folder.check_room(setup.out, plan.rounds * sum(BYTES_PER_WINDOW * cell.load.windows for cell in plan.cells))
+        with store.open_run(setup.out, header) as writer:
+            return _fill(prepared, setup, listener, Opened(header=header, plan=plan, writer=writer, versions=versions))
+
+
+def go_on(prepared: Prepared, setup: Setup, listener: Listener, run_folder: Path) -> Finished:
+    """Go on with a stored run: its plan minus its stored steps; Unfit on another machine or with other versions."""
+    with _claimed(prepared, setup):
+        run = store.read_run(run_folder)
+        versions = versions_needed(prepared, setup)
+        check_same(run.header, describe(prepared, setup, versions, _now()))
+        with store.reopen_run(run_folder) as writer:
+            writer.append(Resumed(started_at=_now().isoformat(), argv=setup.argv))
+            opened = Opened(header=run.header, plan=prepared.plan, writer=writer, stored=run.samples, versions=versions)
+            return _fill(prepared, setup, listener, opened)
+
+
+def _claimed(prepared: Prepared, setup: Setup) -> contextlib.AbstractContextManager[None]:
+    """Keep a second run away; a simulation disturbs nobody."""
+    return contextlib.nullcontext() if prepared.generator.plugin.simulate else folder.locked(setup.out)
+
+
+def _fill(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) -> Finished:
+    """Store what comes until the plan is done, somebody interrupts, or a cell fails and that was to end it."""
+    interrupted = False
+    listener.opened(opened.header, opened.stored)
+    try:
+        with contextlib.closing(_records(prepared, setup, listener, opened)) as records:
+            for record in records:
+                opened.writer.append(record)
+                listener.recorded(record)
+                if setup.fail_fast and isinstance(record, Failed):
+                    break
+    except KeyboardInterrupt:
+        interrupted = True
+    run_folder = opened.writer.folder
+    report = derive(run_folder)
+    folder.publish(setup.out, run_folder)
+    code = Exit.INTERRUPTED if interrupted else exit_code(store.read_run(run_folder), report)
+    return Finished(folder=run_folder, report=report, exit_code=code)
+
+
+def exit_code(run: Run, report: Report) -> Exit:
+    """Say how a run went: an unfit environment before a failed cell; a round lost to noise alone is neither."""
+    causes = {sample.cause for sample in run.samples if isinstance(sample, Failed)}
+    if Cause.ENVIRONMENT in causes:
+        return Exit.UNFIT
+    return Exit.CELL_FAILED if any(cell.status == "failed" for cell in report.not_measured) else Exit.OK
+
+
+def _records(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) -> Generator[Proof | Sample]:
+    done = frozenset((sample.cell_id, sample.round) for sample in opened.stored)
+    if prepared.generator.plugin.simulate is not None:
+        yield from measuring.simulate(prepared.generator.plugin, opened.plan, done, setup.model, listener.started)
+        return
+    adopt_orphans()
+    guard = Guard()
+    try:
+        bench = make_bench(prepared, setup, opened, guard)
+        yield from measuring.measure(bench, opened.plan, done, listener.started)
+    finally:
+        guard.close()
+
+
+def make_bench(prepared: Prepared, setup: Setup, opened: Opened, guard: Guard) -> Bench:
+    """Put together what all steps share."""
+    logs = opened.writer.folder / "logs"
+    logs.mkdir(exist_ok=True)
+    threads = max(cell.load.threads for cell in opened.plan.cells)
+    return Bench(
+        python=setup.python,
+        servers=prepared.servers,
+        apps={app.name: app for app in opened.plan.apps},
+        witness=prepared.witness,
+        versions=opened.versions,
+        generator=prepared.generator.plugin,
+        program=prepared.generator.program,
+        program_env=prepared.generator.env,
+        guard=guard,
+        logs=logs.resolve(),
+        noise=opened.plan.noise,
+        layout=layout(setup.pin, usable_cores(), threads),
+        patience=Patience(ready_s=setup.ready_s),
+        pick_port=fixed_port(setup.port) if setup.port else free_port,
+    )
+
+
+def fixed_port(port: int) -> Callable[[str], int]:
+    """Return a chooser that always chooses this port; Unfit when somebody has it."""
+
+    def choose(host: str) -> int:
+        if not port_is_free(host, port):
+            raise Unfit(f"port {port} is taken by another program", "end that program, or leave --port out")
+        return port
+
+    return choose
+
+
+def derive(run_folder: Path) -> Report:
+    """Make the reports of a run from its stored facts: the same facts give the same bytes."""
+    report = analyse(store.read_run(run_folder))
+    for name, text in (("report.md", to_markdown(report)), ("report.json", to_json(report))):
+        place = run_folder / name
+        if not place.exists() or place.read_text(encoding="utf-8") != text:
+            folder.write_report(run_folder, name, text)
+    return report
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

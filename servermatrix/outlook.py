@@ -1,0 +1,34 @@
+"""What a plan will take and what it can tell: time, comparisons, rounds needed; nothing is measured for it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from servermatrix.model import Plan
+from servermatrix.plan import estimate_s
+from servermatrix.stats import rounds_needed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """The expected time in seconds, the cells of the largest table, and the rounds before its rows can be told apart."""
+
+    seconds: float
+    cells: int
+    steps: int
+    largest_table: int
+    rounds_needed: int
+
+
+def outlook(plan: Plan) -> Outlook:
+    """Look ahead at a plan."""
+    tables = Counter((cell.app, cell.protocol, cell.workers, cell.load.connections) for cell in plan.cells)
+    largest = max(tables.values())
+    return Outlook(
+        seconds=estimate_s(plan),
+        cells=len(plan.cells),
+        steps=len(plan.cells) * plan.rounds,
+        largest_table=largest,
+        rounds_needed=rounds_needed(largest * (largest - 1) // 2),
+    )

@@ -1,0 +1,230 @@
+"""The options that several commands share, and how what was typed becomes values; it runs nothing."""
+
+from __future__ import annotations
+
+import functools
+import re
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import click
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from servermatrix import applications
+from servermatrix.config_shape import seconds
+from servermatrix.errors import UsageProblem
+from servermatrix.model import App, Expect, Request
+from servermatrix.plan import Overrides
+from servermatrix.prepare import Setup, Wishes
+
+
+class Seconds(click.ParamType[int]):
+    """A duration such as 2s or 1m, in whole seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it as matrix.yaml does."""
+        try:
+            return seconds(value)
+        except ValueError as problem:
+            self.fail(f"{value!r} {problem}", param, ctx)
+
+
+class Axis(click.ParamType[tuple[str, tuple[str, ...]]]):
+    """`axis=value[,value]`."""
+
+    name = "axis=value[,value]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, tuple[str, ...]]:
+        """Split it; what axes and values there are is not known here."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, values = str(value).partition("=")
+        parts = tuple(part.strip() for part in values.split(","))
+        if not (name and equals and all(parts)):
+            self.fail(f"{value!r} is not of the form axis=value[,value]", param, ctx)
+        return name.strip(), parts
+
+
+class Counts(click.ParamType[tuple[int, ...]]):
+    """`n[,n]`, whole numbers from 1 on."""
+
+    name = "n[,n]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Split and read it."""
+        if isinstance(value, tuple):
+            return value
+        if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", str(value)):
+            self.fail(f"{value!r} is not a whole number from 1 on, or several with commas", param, ctx)
+        return tuple(int(part) for part in str(value).split(","))
+
+
+class Header(click.ParamType[tuple[str, str]]):
+    """`name: value`."""
+
+    name = "name:value"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Split it; names and values that would break the request line apart are refused."""
+        if isinstance(value, tuple):
+            return value
+        name, colon, content = str(value).partition(":")
+        if not (re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) and colon) or re.search(r"[\r\n\0]", content):
+            self.fail(f"{value!r} is not of the form NAME:VALUE", param, ctx)
+        return name, content.strip()
+
+
+SELECTORS = (
+    click.option(
+        "--matrix", type=click.Path(path_type=Path), help="Configuration; default: ./matrix.yaml, else the shipped one."
+    ),
+    click.option("--profile", default="quick", show_default=True, metavar="NAME", help="Profile of the configuration."),
+    click.option("-k", "keep", multiple=True, metavar="GLOB", help="Keep the cells whose id matches (* and ?); repeatable."),
+    click.option("-s", "sets", multiple=True, type=Axis(), help="Set an axis or a server option for this run; repeatable."),
+    click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="Starts of every server."),
+    click.option("--duration", type=Seconds(), help="Length of a window, whole seconds."),
+    click.option("--warmup", type=Seconds(), help="Load before the windows, not measured."),
+    click.option("--connections", type=Counts(), help="Open connections, in all."),
+    click.option("--seed", type=int, metavar="N", help="Seed of the order of the rounds."),
+    click.option("--budget", type=Seconds(), help="As many rounds as fit into this time."),
+    click.option("--load", "generator", metavar="NAME", help="Load generator; default wrk."),
+    click.option("--runners", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="More plug-ins; repeatable."),
+)
+
+OWN_APP = (
+    click.option("--app", "target", metavar="MODULE:ATTR", help="Measure your own ASGI app."),
+    click.option("--app-dir", default=".", metavar="DIR", help="Where to import it from.", show_default=True),
+    click.option("--path", default="/", metavar="PATH", help="What to ask of it.", show_default=True),
+    click.option("--method", default="GET", metavar="VERB", help="HTTP method.", show_default=True),
+    click.option("--header", "headers", multiple=True, type=Header(), help="Request header; repeatable."),
+    click.option("--body", default="", metavar="TEXT", help="Request body."),
+    click.option("--expect-status", default=200, type=click.IntRange(100, 599), metavar="N", show_default=True),
+    click.option("--expect-contains", metavar="TEXT", help="Text that the right answer contains."),
+)
+
+CONDUCT = (
+    click.option("--out", default="reports", type=click.Path(path_type=Path), metavar="DIR", show_default=True),
+    click.option("--python", default="", metavar="PATH", help="Interpreter that runs the servers; default: the tool's own."),
+    click.option("--pin", default="auto", type=click.Choice(["auto", "on", "off"]), show_default=True),
+    click.option("--port", default=0, type=click.IntRange(0, 65535), metavar="N", help="Fixed port; default: a free one each."),
+    click.option(
+        "--startup-timeout", default="20s", type=Seconds(), show_default=True, help="Longest wait for the right answer."
+    ),
+    click.option("-x", "fail_fast", is_flag=True, help="Stop at the first failure."),
+    click.option("--fake", type=click.Path(path_type=Path), metavar="FILE", help="Model for --load fake."),
+)
+
+
+def selecting(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the selectors of cells, which reach it as one `wishes`."""
+
+    @functools.wraps(command)
+    def wrapper(
+        *,
+        matrix: Path | None,
+        profile: str,
+        keep: tuple[str, ...],
+        sets: tuple[tuple[str, tuple[str, ...]], ...],
+        rounds: int | None,
+        duration: int | None,
+        warmup: int | None,
+        connections: tuple[int, ...] | None,
+        seed: int | None,
+        budget: int | None,
+        generator: str | None,
+        runners: tuple[Path, ...],
+        app: App | None,
+        **rest: object,
+    ) -> None:
+        overrides = Overrides(
+            sets=sets,
+            rounds=rounds,
+            duration_s=duration,
+            warmup_s=warmup,
+            connections=connections,
+            generator=generator,
+            seed=seed,
+            budget_s=budget,
+            app=app,
+        )
+        wishes = Wishes(matrix=matrix, profile=profile, keep=keep, overrides=overrides, plugin_folders=runners)
+        command(wishes=wishes, **rest)
+
+    return _with(SELECTORS, _with_app(wrapper))
+
+
+def _with_app(command: Callable[..., None]) -> Callable[..., None]:
+    """Gather the options that describe the user's own app into one `app`."""
+
+    @functools.wraps(command)
+    def wrapper(
+        *,
+        target: str | None,
+        app_dir: str,
+        path: str,
+        method: str,
+        headers: tuple[tuple[str, str], ...],
+        body: str,
+        expect_status: int,
+        expect_contains: str | None,
+        **rest: object,
+    ) -> None:
+        request = Request(method=method.upper(), path=path, headers=headers, body=body)
+        expect = Expect(status=expect_status, contains=expect_contains)
+        own = (request, expect) != (Request(), Expect()) or app_dir != "."
+        if target is None and own:
+            raise UsageProblem("options about an app of your own are given, but no app", "name it with --app MODULE:ATTR")
+        app = None if target is None else applications.user_app(target, app_dir, request, expect)
+        command(app=app, **rest)
+
+    return _with(OWN_APP, wrapper)
+
+
+def conducting(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of how a run is conducted, which reach it as one `setup`."""
+
+    @functools.wraps(command)
+    def wrapper(
+        *, out: Path, python: str, pin: str, port: int, startup_timeout: int, fail_fast: bool, fake: Path | None, **rest: object
+    ) -> None:
+        setup = Setup(
+            out=out,
+            argv=tuple(sys.argv[1:]),
+            python=python or sys.executable,
+            pin=pin,
+            port=port,
+            ready_s=startup_timeout,
+            fail_fast=fail_fast,
+            model=read_model(fake),
+        )
+        command(setup=setup, **rest)
+
+    return _with(CONDUCT, wrapper)
+
+
+def read_model(file: Path | None) -> Mapping[str, object]:
+    """Read the model of a simulation; UsageProblem when the file is missing or not a mapping."""
+    if file is None:
+        return {}
+    try:
+        model = YAML(typ="safe", pure=True).load(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageProblem(f"{file} cannot be read: {error.strerror}", "name a model with --fake FILE") from error
+    except (YAMLError, UnicodeDecodeError) as error:
+        raise UsageProblem(f"{file} is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(model, dict):
+        raise UsageProblem(f"{file} is not a mapping with `cells`", "see the chapter on the fake generator in CONTRIBUTING.md")
+    return model
+
+
+def _with(
+    options: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...], command: Callable[..., None]
+) -> Callable[..., None]:
+    """Put options on a command, to be shown in the order in which they are listed."""
+    for option in reversed(options):
+        command = option(command)
+    return command
