@@ -79,7 +79,7 @@ class Cell:
     @property
     def setting(self) -> str:
         """Name the server with its options, `uvicorn[http=httptools,loop=uvloop]`, whatever the load."""
-        return f"{self.server}[{self.label}]"
+        return f"{self.server}[{self.label}]" if self.label else self.server
 
     @property
     def id(self) -> str:

@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from servermatrix import applications, plugins
-from servermatrix.contracts import Launch, Server
+from servermatrix.contracts import Launch, Server, Shot
 from servermatrix.measure import run, tools
 from servermatrix.measure.bench import Bench
 from servermatrix.measure.environments import installed
@@ -205,7 +205,11 @@ def test_a_worker_killed_during_the_load_fails_although_the_supervisor_replaces_
                 process.kill()
                 return
 
-    killing = replace(shipped.generator, argv=lambda shot: kill_one_worker() or shipped.generator.argv(shot))  # type: ignore[func-returns-value]
+    def argv(shot: Shot) -> list[str]:
+        kill_one_worker()
+        return shipped.generator.argv(shot)
+
+    killing = replace(shipped.generator, argv=argv)
     sample = run.measure_step(replace(shipped, generator=killing), Step(cell=wanted, round=1))
     assert isinstance(sample, Failed)
     assert "processes changed during the load" in sample.reason

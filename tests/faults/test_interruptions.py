@@ -6,7 +6,9 @@ import contextlib
 import json
 import os
 import resource
+import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable
@@ -72,7 +74,7 @@ def test_an_interruption_at_any_moment_leaves_nothing_running_and_a_run_that_can
     assert none_left(marked) == []
     for left in marked.glob("servermatrix-*"):  # a work folder may outlive kill -9, a process may not
         assert number == signal.SIGKILL
-        subprocess.run(["rm", "-r", str(left)], check=True)
+        shutil.rmtree(left)
     run = store.read_run(only_run(tmp_path / "reports"))
     assert len(run.samples) <= 1
     assert "Traceback" not in err
@@ -94,7 +96,7 @@ def test_a_killed_run_is_resumed_without_repeating_what_is_stored(
     process.communicate(timeout=30)
     assert none_left(marked) == []
     for left in marked.glob("servermatrix-*"):
-        subprocess.run(["rm", "-r", str(left)], check=True)
+        shutil.rmtree(left)
     folder = only_run(reports)
     before = store.read_run(folder).samples
     assert before
@@ -146,8 +148,6 @@ def test_a_full_disk_is_found_out_before_any_load(marked: Path, tmp_path: Path, 
 
 
 def test_a_fixed_port_that_is_taken_ends_the_run_as_unfit(run_cli: RunCli) -> None:
-    import socket  # noqa: PLC0415 - only here
-
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
         holder.listen()

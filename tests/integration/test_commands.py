@@ -1,0 +1,233 @@
+"""The command line from start to end through the fake generator: no server is started and no time taken."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from tests.conftest import RunCli
+
+MODEL = """\
+seed: 1
+noise: {kind: normal, sd: 0.03}
+cells:
+  "*": {rps: 20000, cpu_us: 40}
+  "granian*": {rps: 30000}
+  "hypercorn*": {rps: 10000, cpu_us: 90}
+"""
+ANSI = re.compile(r"\x1b\[")
+
+
+@pytest.fixture
+def fake(tmp_path: Path) -> tuple[str, ...]:
+    """Write a model and return the words that choose it."""
+    (tmp_path / "model.yaml").write_text(MODEL)
+    return ("--load", "fake", "--fake", "model.yaml", "--seed", "7")
+
+
+def failing(tmp_path: Path) -> tuple[str, ...]:
+    (tmp_path / "failing.yaml").write_text(MODEL + 'fail: {"hypercorn*": "it is Monday"}\n')
+    return ("--load", "fake", "--fake", "failing.yaml", "--seed", "7")
+
+
+def test_a_run_prints_tables_on_stdout_and_progress_on_stderr_without_escapes(
+    run_cli: RunCli, fake: tuple[str, ...], tmp_path: Path
+) -> None:
+    done = run_cli("run", *fake)
+    assert done.returncode == 0, done.stderr
+    assert "granian[loop=uvloop]" in done.stdout
+    assert "[88/88]" in done.stderr
+    assert "[88/88]" not in done.stdout
+    assert not ANSI.search(done.stdout + done.stderr)
+    assert (tmp_path / "reports" / "latest.md").read_text().startswith("# servermatrix: ")
+
+
+def test_run_is_the_default_command(run_cli: RunCli, fake: tuple[str, ...]) -> None:
+    assert run_cli(*fake, "-q", "--rounds", "1").returncode == 0
+
+
+def test_eleven_rounds_of_the_quick_profile_rank_what_differs_and_tie_what_does_not(
+    run_cli: RunCli, fake: tuple[str, ...]
+) -> None:
+    document = json.loads(run_cli("run", *fake, "-q", "--json").stdout)
+    cells = {cell["id"].split("/")[0]: cell for cell in document["cells"]}
+    assert cells["granian[loop=uvloop]"]["rank"] == [1, 2]
+    assert cells["granian[loop=asyncio]"]["rank"] == [1, 2]
+    assert cells["granian[loop=asyncio]"]["group"] == cells["granian[loop=uvloop]"]["group"]
+    assert cells["hypercorn[loop=uvloop]"]["rank"] == [7, 8]
+    assert cells["uvicorn[http=httptools,loop=uvloop]"]["rank"] == [3, 6]
+
+
+def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(run_cli: RunCli, fake: tuple[str, ...]) -> None:
+    def numbers(*words: str) -> list[object]:
+        return [cell["rps"] for cell in json.loads(run_cli("run", *fake, *words, "-q", "--json").stdout)["cells"]]
+
+    assert numbers() == numbers()
+    assert numbers() != numbers("--seed", "8")
+
+
+def test_json_is_one_document_with_the_promised_shape(run_cli: RunCli, fake: tuple[str, ...]) -> None:
+    document = json.loads(run_cli("run", *fake, "-q", "--json", "--rounds", "2").stdout)
+    assert document["schema"] == 1
+    assert {"id", "seed", "rounds", "complete", "host", "versions"} <= document["run"].keys()
+    assert document["run"]["seed"] == 7
+    for cell in document["cells"]:
+        assert cell["status"] == "measured"
+        assert cell["rps"].keys() >= {"value", "low", "high", "n"}
+        assert cell["rps"]["n"] == cell["rounds_ok"] == 2
+        assert isinstance(cell["argv"], list)
+        assert "fewer" not in cell["flags"]
+
+
+def test_a_failed_cell_gives_exit_code_4_its_reason_and_no_number(run_cli: RunCli, tmp_path: Path) -> None:
+    done = run_cli("run", *failing(tmp_path), "-q", "--json")
+    assert done.returncode == 4
+    failed = [cell for cell in json.loads(done.stdout)["cells"] if cell["status"] == "failed"]
+    assert {cell["server"] for cell in failed} == {"hypercorn"}
+    assert all("it is Monday" in cell["reason"] and cell["rps"] is None for cell in failed)
+
+
+def test_fail_fast_stops_at_the_first_failure_and_the_run_can_go_on(run_cli: RunCli, tmp_path: Path) -> None:
+    done = run_cli("run", *failing(tmp_path), "-q", "-x", "--json")
+    assert done.returncode == 4
+    assert json.loads(done.stdout)["run"]["complete"] is False
+    resumed = run_cli("run", "--resume", "latest", "-q", "--json")
+    assert resumed.returncode == 4
+    assert json.loads(resumed.stdout)["run"]["complete"] is True
+
+
+def test_a_report_made_again_has_the_same_bytes(run_cli: RunCli, fake: tuple[str, ...], tmp_path: Path) -> None:
+    assert run_cli("run", *fake, "-q").returncode == 0
+    (folder,) = (path for path in (tmp_path / "reports").iterdir() if path.is_dir())
+    before = {name: (folder / name).read_bytes() for name in ("report.md", "report.json")}
+    for name in before:
+        (folder / name).unlink()
+    printed = run_cli("report", folder.name, "--markdown")
+    assert printed.returncode == 0, printed.stderr
+    assert {name: (folder / name).read_bytes() for name in before} == before
+    assert printed.stdout.encode() == before["report.md"]
+    assert (tmp_path / "reports" / "latest.md").read_bytes() == before["report.md"]
+
+
+def test_a_glob_that_matches_nothing_is_exit_code_5(run_cli: RunCli, fake: tuple[str, ...]) -> None:
+    done = run_cli("run", *fake, "-k", "waitress*")
+    assert done.returncode == 5
+    assert "waitress" in done.stderr
+
+
+def test_a_pasted_id_selects_exactly_its_cell(run_cli: RunCli, fake: tuple[str, ...]) -> None:
+    wanted = "uvicorn[http=httptools,loop=uvloop]/h1/w1/c64/plaintext"
+    document = json.loads(run_cli("run", *fake, "-q", "--json", "-k", wanted, "--rounds", "1").stdout)
+    assert [cell["id"] for cell in document["cells"]] == [wanted]
+
+
+def test_a_report_of_nothing_is_exit_code_5(run_cli: RunCli) -> None:
+    assert run_cli("report", "latest").returncode == 5
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "--nosuch"),
+        ("run", "--duration", "500ms"),
+        ("run", "--rounds", "0"),
+        ("run", "-s", "loop"),
+        ("run", "-s", "lop=uvloop"),
+        ("run", "-s", "loop=rloop"),
+        ("run", "--profile", "smok"),
+        ("run", "--load", "wrkk"),
+        ("run", "--app", "noattribute"),
+        ("run", "--app", "a:b", "--app-dir", "nowhere"),
+        ("run", "--path", "/x"),
+        ("run", "--resume", "latest", "--rounds", "3"),
+        ("run", "--matrix", "nosuch.yaml"),
+        ("run", "--header", "broken"),
+        ("report", "--nosuch"),
+        ("nosuch",),
+    ],
+)
+def test_what_cannot_be_asked_is_exit_code_2_with_one_sentence(run_cli: RunCli, words: tuple[str, ...]) -> None:
+    done = run_cli(*words)
+    assert done.returncode == 2, done.stderr
+    assert done.stdout == ""
+    assert "Traceback" not in done.stderr
+    assert "rror: " in done.stderr
+
+
+def test_a_misspelt_matrix_names_every_mistake_with_its_place(run_cli: RunCli, tmp_path: Path) -> None:
+    (tmp_path / "matrix.yaml").write_text("servers:\n  uvicron: {loop: [uvloop]}\n  granian: {loop: [uvlop]}\nround: 3\n")
+    done = run_cli("plan")
+    assert done.returncode == 2
+    assert "matrix.yaml:2:3: " in done.stderr
+    assert "matrix.yaml:3:" in done.stderr
+    assert "matrix.yaml:4:1: " in done.stderr
+    assert "did you mean 'uvicorn'" in done.stderr
+    assert "^" in done.stderr
+
+
+def test_connections_that_do_not_divide_by_threads_are_refused(run_cli: RunCli, tmp_path: Path) -> None:
+    (tmp_path / "matrix.yaml").write_text("servers: {granian: {loop: uvloop}}\nload: {threads: 3}\naxes: {connections: 16}\n")
+    done = run_cli("plan")
+    assert done.returncode == 2
+    assert "16" in done.stderr
+    assert "3" in done.stderr
+
+
+def test_plan_prints_each_cell_with_its_command_and_each_excluded_one_with_its_reason(run_cli: RunCli) -> None:
+    done = run_cli("plan", "-s", "workers=2")
+    assert done.returncode == 0
+    assert "granian[loop=uvloop]/h1/w2/c64/plaintext\n" in done.stdout
+    assert "--workers 2" in done.stdout
+    assert "excluded by matrix.yaml" in done.stdout
+    document = json.loads(run_cli("plan", "--json").stdout)
+    assert len(document["cells"]) == 8
+    assert all(cell["argv"] for cell in document["cells"])
+
+
+def test_init_writes_a_matrix_that_plans_and_does_not_write_over_it(run_cli: RunCli, tmp_path: Path) -> None:
+    assert run_cli("init").returncode == 0
+    assert (tmp_path / "matrix.yaml").read_text().startswith("# yaml-language-server")
+    assert json.loads((tmp_path / "matrix.schema.json").read_text()) == json.loads(run_cli("schema").stdout)
+    assert run_cli("plan").returncode == 0
+    again = run_cli("init")
+    assert again.returncode == 2
+    assert "--force" in again.stderr
+
+
+def test_doctor_names_every_server_loop_and_generator(run_cli: RunCli) -> None:
+    done = run_cli("doctor")
+    assert done.returncode in {0, 3}  # a busy machine is told so
+    for word in ("uvicorn", "gunicorn", "hypercorn", "granian", "uvloop", "httptools", "wrk", "cores", "quiet"):
+        assert word in done.stdout
+
+
+def test_doctor_of_an_interpreter_that_does_not_run_is_exit_code_3(run_cli: RunCli) -> None:
+    done = run_cli("doctor", "--python", "/nonexistent/python")
+    assert done.returncode == 3
+    assert "/nonexistent/python" in done.stderr
+
+
+def test_a_budget_chooses_as_many_rounds_as_fit(run_cli: RunCli, fake: tuple[str, ...]) -> None:
+    document = json.loads(run_cli("run", *fake, "-q", "--json", "--budget", "2m").stdout)
+    assert 1 <= document["run"]["rounds"] < 11
+    refused = run_cli("run", *fake, "--budget", "1s")
+    assert refused.returncode == 2
+
+
+def test_a_model_that_is_missing_or_wrong_is_refused_in_one_sentence(run_cli: RunCli, tmp_path: Path) -> None:
+    missing = run_cli("run", "--load", "fake", "--fake", "nosuch.yaml")
+    assert missing.returncode == 2
+    (tmp_path / "wrong.yaml").write_text("- 1\n")
+    assert run_cli("run", "--load", "fake", "--fake", "wrong.yaml").returncode == 2
+    (tmp_path / "odd.yaml").write_text("cells: {'*': {rps: many}}\n")
+    odd = run_cli("run", "--load", "fake", "--fake", "odd.yaml", "-q")
+    assert odd.returncode in {2, 4}
+    assert "Traceback" not in odd.stderr
+
+
+def test_a_closed_pipe_ends_quietly(run_cli: RunCli, fake: tuple[str, ...]) -> None:
+    done = run_cli("run", *fake, "-q", "--rounds", "1")
+    assert done.returncode == 0
+    assert "BrokenPipe" not in done.stderr
