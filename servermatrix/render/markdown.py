@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from servermatrix.model import PlannedCell, Report, RunHeader, Summary, Table
 from servermatrix.render import notes
@@ -21,6 +21,9 @@ from servermatrix.render.table import (
     to_markdown_table,
 )
 
+_REPLACED = ("-k", "--seed", "--resume", "--out")
+_REPLACED_GLUED = ("-k", "--seed=", "--resume=", "--out=")
+_ABOUT_OUTPUT = ("run", "--json", "-q", "--quiet", "-v", "--verbose", "-x")
 _PROGRAM = ("python3", "run_matrix.py")
 
 
@@ -161,12 +164,21 @@ def _reproduce(report: Report) -> list[str]:
 
 
 def _commands(planned: PlannedCell, header: RunHeader) -> list[str]:
-    cell, load = planned.cell, planned.cell.load
-    again = [*_PROGRAM, "run", "-k", cell.id, "--seed", str(header.seed), "--rounds", str(header.rounds)]
-    shape = f"--connections {load.connections} --duration {load.duration_s}s --warmup {load.warmup_s}s".split()
+    load = planned.cell.load
+    again = (*_PROGRAM, "run", *_selection(header.argv), "-k", planned.cell.id, "--seed", str(header.seed))
     lines = (
         ("the server", planned.argv),
         (f"the load, {counted(load.windows, 'window')} in each round after a warm-up of {load.warmup_s} s", planned.load_argv),
-        ("both, by this tool", [*again, *shape, "--load", load.generator]),
+        ("both, by this tool", again),
     )
     return fenced([line for comment, argv in lines if argv for line in (f"# {comment}", shell_line(argv))])
+
+
+def _selection(argv: Sequence[str]) -> Iterator[str]:
+    """Keep of a command line what shaped the cells: not which were kept, the seed, or how the report was shown."""
+    words = iter(argv)
+    for word in words:
+        if word in _REPLACED:
+            next(words, None)
+        elif word not in _ABOUT_OUTPUT and not word.startswith(_REPLACED_GLUED):
+            yield word

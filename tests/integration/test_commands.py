@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,18 @@ def test_a_report_made_again_has_the_same_bytes(run_cli: RunCli, fake: tuple[str
     assert {name: (folder / name).read_bytes() for name in before} == before
     assert printed.stdout.encode() == before["report.md"]
     assert (tmp_path / "reports" / "latest.md").read_bytes() == before["report.md"]
+
+
+def test_the_line_printed_to_reproduce_a_row_makes_that_row_again(
+    run_cli: RunCli, fake: tuple[str, ...], tmp_path: Path
+) -> None:
+    assert run_cli("run", *fake, "-q", "-s", "workers=2", "--profile", "smoke", "-k", "granian*", "-k", "uv*").returncode == 0
+    lines = (tmp_path / "reports" / "latest.md").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith("python3 run_matrix.py") and "granian[loop=uvloop]" in line)
+    (cell,) = json.loads(run_cli(*shlex.split(line)[2:], "-q", "--json").stdout)["cells"]
+    before = json.loads((tmp_path / "reports" / "latest.json").read_text())
+    assert cell["id"] == "granian[loop=uvloop]/h1/w2/c64/plaintext"
+    assert cell["rps"] in [each["rps"] for each in before["cells"]]
 
 
 def test_a_glob_that_matches_nothing_is_exit_code_5(run_cli: RunCli, fake: tuple[str, ...]) -> None:

@@ -14,7 +14,7 @@ TITLE = "plaintext, HTTP/1.1, 1 worker, 64 connections"
 
 def header_at(width: int, name: str) -> list[str]:
     lines = to_terminal(EXAMPLES[name], width=width, colour=False).splitlines()
-    return next(line for line in lines[lines.index(TITLE) :] if "requests/s " in line).split("  ")
+    return next(line for line in lines[lines.index(TITLE) :] if line.lstrip().startswith("rank ")).split("  ")
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
