@@ -91,8 +91,13 @@ def matrix_path(wished: Path | None) -> Path:
 
 
 def tools_folder() -> Path:
-    """Say where downloaded programs are kept: in the checkout, else below the folder of the installed package."""
-    return plugins.builtin_root() / ".tools"
+    """Say where fetched programs are kept: SERVERMATRIX_TOOLS, else in the checkout, else in the user's cache."""
+    if named := os.environ.get("SERVERMATRIX_TOOLS"):
+        return Path(named)
+    root = plugins.builtin_root()
+    if (root / "pyproject.toml").exists():
+        return root / ".tools"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "servermatrix" / "tools"
 
 
 def prepare(wishes: Wishes, *, find_tools: bool = True) -> Prepared:

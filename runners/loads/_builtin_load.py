@@ -227,15 +227,13 @@ def report(tallies: list[Tally], expect_status: int | None) -> dict[str, object]
         statuses += tally.statuses
         errors += tally.errors
         latency_us += tally.latency_us
-    wrong = sum(
-        n for status, n in statuses.items() if (status >= FIRST_ERROR if expect_status is None else status != expect_status)
-    )
+    right = range(FIRST_ERROR) if expect_status is None else (expect_status,)
     return {
         "schema": 1,
         "duration_us": (max(tally.end_ns for tally in tallies) - min(tally.begin_ns for tally in tallies)) // 1000,
         "requests": statuses.total(),
         "bytes": sum(tally.bytes for tally in tallies),
-        "errors": {**errors, "status": wrong},
+        "errors": {**errors, "status": sum(n for status, n in statuses.items() if status not in right)},
         "statuses": sorted(statuses.items()),
         "histogram": sorted(latency_us.items()),
     }

@@ -106,7 +106,7 @@ def _pairs(found: Mapping[str, object], name: str, total: int | None) -> tuple[t
     except (TypeError, ValueError):
         read = ()
     if total is not None and sum(count for _, count in read) != total:
-        raise LoadFailure(f"the built-in generator's {name} does not add up to {total} requests")
+        raise LoadFailure(f"the built-in generator's {name} counts do not add up to {total} requests")
     return read
 
 

@@ -42,7 +42,7 @@ def layout(pin: str, cores: tuple[int, ...], threads: int) -> Layout:
 
     `auto` pins from four cores on: with fewer, a pinned process cannot dodge whatever else runs on its core.
     """
-    if pin == "off" or (pin == "auto" and len(cores) < PIN_FROM_CORES) or not hasattr(os, "sched_setaffinity"):
+    if pin == "off" or (pin == "auto" and len(cores) < max(PIN_FROM_CORES, threads + 1)) or not hasattr(os, "sched_setaffinity"):
         return Layout()
     if len(cores) <= threads:
         message = f"--pin on needs more than {threads} cores, this process may use {len(cores)}"

@@ -29,11 +29,12 @@ class Address:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long to wait, in seconds: for one answer, for the first right one, for wrong ones to become right."""
+    """How long to wait, in seconds: for one answer, for the first right one, for wrong ones to become right, for quiet."""
 
     answer_s: float = 5.0
     ready_s: float = 20.0
     wrong_s: float = 2.0
+    quiet_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -117,7 +117,7 @@ def start(command: Command, guard: Guard) -> Running:
 def run_to_end(command: Command, errors: Path, limit_s: float, watch: Callable[[], None]) -> tuple[int, str]:
     """Run a command until it ends and return its exit code with what it wrote to its log; over the limit it is killed.
 
-    `watch` is called about five times a second. The process is one that starts no others: its death signal suffices.
+    `watch` is called about five times a second. A generator may have forked processes: it is killed with its whole group.
     """
     with command.log.open("wb") as out, errors.open("wb") as err:
         with shielded():
@@ -130,7 +130,8 @@ def run_to_end(command: Command, errors: Path, limit_s: float, watch: Callable[[
                 watch()
         finally:
             with shielded():
-                process.kill()
+                if process.poll() is None:
+                    os.killpg(process.pid, signal.SIGKILL)
                 process.wait()
     return process.returncode, command.log.read_text(errors="replace")
 

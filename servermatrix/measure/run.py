@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 from servermatrix.contracts import LoadFailure, LoadGenerator, Question
-from servermatrix.measure import probe, usage, window
+from servermatrix.measure import probe, window
 from servermatrix.measure.bench import Bench, log_name, serving
 from servermatrix.measure.failure import StepFailure
 from servermatrix.measure.witness import proof_key, prove
@@ -72,8 +72,7 @@ def measure_step(bench: Bench, step: Step) -> Sample:
     cell, app, started_at = step.cell, bench.apps[step.cell.app], _now()
     log = bench.logs / log_name(cell, f"round-{step.round}")
     try:
-        if bench.noise.foreign_cpu < 1:
-            usage.wait_until_quiet(min(window.QUIET_LIMIT, bench.noise.foreign_cpu))
+        window.wait_for_quiet(bench)
         with serving(bench, cell, app, log) as started:
             question = probe.Question(address=started.address, request=app.request, expect=app.expect, patience=bench.patience)
             startup_s = probe.wait_ready(started.running, question, cell.workers)

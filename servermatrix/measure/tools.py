@@ -44,7 +44,7 @@ class Missing:
 
 
 class _Failed(Exception):
-    """A command of the package manager failed; the text is its last word."""
+    """A command of the package manager failed; the text says which and why."""
 
 
 def find(
@@ -83,7 +83,7 @@ def check(tool: Tool, generator: LoadGenerator, *, environment: Mapping[str, str
     try:
         return generator.version(text)
     except LoadFailure as failure:
-        raise Unfit(f"{failure} ({tool.path}: {_last_line(text)})" if code else f"{failure} ({tool.path})", tip) from failure
+        raise Unfit(f"{failure} ({tool.path}: {_reason(text)})" if code else f"{failure} ({tool.path})", tip) from failure
 
 
 def install_command(packages: tuple[str, ...], environ: Mapping[str, str]) -> str:
@@ -148,11 +148,22 @@ def _download(packages: tuple[str, ...], staging: Path, environ: Mapping[str, st
     except _Failed:
         own = [
             *("-o", f"Dir::State::lists={staging / 'lists'}", "-o", f"Dir::Cache={staging / 'cache'}"),
-            *("-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User="),
+            *("-o", "Debug::NoLocking=1", "-o", "APT::Sandbox::User=", "-o", "APT::Update::Error-Mode=any"),
         ]
-        with contextlib.suppress(_Failed):  # one broken source of several: what counts is whether the package is found then
-            _command(["apt-get", *own, "update"], environ, staging)
-        _download_with(own, packages, staging, environ)
+        offline = _failure_of(["apt-get", *own, "update"], environ, staging)
+        try:
+            _download_with(own, packages, staging, environ)
+        except _Failed as failure:
+            raise offline or failure from None
+
+
+def _failure_of(argv: list[str], environ: Mapping[str, str], folder: Path) -> _Failed | None:
+    """Run a command that may fail: one broken source of several does not matter when the package is in another."""
+    try:
+        _command(argv, environ, folder)
+    except _Failed as failure:
+        return failure
+    return None
 
 
 def _download_with(options: Sequence[str], packages: tuple[str, ...], staging: Path, environ: Mapping[str, str]) -> None:
@@ -167,7 +178,7 @@ def _unpack(staging: Path, environ: Mapping[str, str]) -> None:
 
 
 def _command(argv: list[str], environ: Mapping[str, str], folder: Path) -> str:
-    """Run one command of the package manager and return what it printed; _Failed with its last word when it fails."""
+    """Run one command of the package manager and return what it printed; _Failed when it fails."""
     shown = f"{argv[0]} {next(word for word in argv[1:] if word in {'update', 'install', 'download', '-x'})}"
     program = shutil.which(argv[0], path=environ.get("PATH"))
     try:
@@ -175,14 +186,15 @@ def _command(argv: list[str], environ: Mapping[str, str], folder: Path) -> str:
     except subprocess.TimeoutExpired as error:
         raise _Failed(f"{shown} took more than {LIMIT_S:.0f} s") from error
     if code:
-        raise _Failed(f"{shown} failed: {_last_line(text)}")
+        raise _Failed(f"{shown} failed: {_reason(text)}")
     return text
 
 
-def _last_line(text: str) -> str:
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
+def _reason(text: str) -> str:
+    """Pick the line that says most: apt's first error, which its later ones only sum up, else the last line."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or ["it printed nothing"]
     errors = [line.removeprefix("E: ") for line in lines if line.startswith("E: ")]
-    return [*lines, *errors][-1] if lines else "it printed nothing"
+    return (errors or lines[-1:])[0]
 
 
 def _run(argv: list[str], environ: Mapping[str, str], limit_s: float, folder: Path) -> tuple[int, str]:

@@ -25,8 +25,9 @@ class ProcessCpu:
         """Return the microseconds used since `before`.
 
         Thread times are a thousand times finer than ticks, but a thread that ended took its time along: then ticks count.
+        They count too where the kernel shows thread times without keeping them: all are 0 there.
         """
-        if self.thread_ns and before.thread_ns.keys() <= self.thread_ns.keys():
+        if any(self.thread_ns.values()) and before.thread_ns.keys() <= self.thread_ns.keys():
             return (sum(self.thread_ns.values()) - sum(before.thread_ns.values())) // 1000
         return self.ticks_us - before.ticks_us
 

@@ -119,6 +119,19 @@ def test_connections_closed_without_a_word_fail(bench: Bench) -> None:
     assert "read" in failure_with(bench, "read-close").reason
 
 
+def test_a_busy_program_beside_the_server_makes_the_round_noise_and_not_a_number(bench: Bench) -> None:
+    busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
+    try:
+        impatient = replace(bench.patience, quiet_s=0.3)
+        strict = replace(bench, noise=Noise(foreign_cpu=0.10, steal=1.0), patience=impatient)
+        sample = failure_with(strict, "works")
+    finally:
+        busy.kill()
+        busy.wait()
+    assert sample.cause is Cause.NOISE
+    assert "other programs used" in sample.reason
+
+
 def test_a_server_that_floods_its_log_fails_and_the_log_is_cut(bench: Bench) -> None:
     sample = failure_with(bench, "floods")
     assert "MiB of log" in sample.reason

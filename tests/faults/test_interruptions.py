@@ -16,10 +16,10 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.conftest import RunCli, none_left, started_below
 
 from servermatrix import store
 from servermatrix.model import Measured
+from tests.conftest import RunCli, none_left, started_below
 
 pytestmark = pytest.mark.servers
 

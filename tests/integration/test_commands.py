@@ -8,6 +8,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+
 from tests.conftest import RunCli
 
 MODEL = """\
@@ -244,3 +245,37 @@ def test_a_closed_pipe_ends_quietly(run_cli: RunCli, fake: tuple[str, ...]) -> N
     done = run_cli("run", *fake, "-q", "--rounds", "1")
     assert done.returncode == 0
     assert "BrokenPipe" not in done.stderr
+
+
+def empty_path(tmp_path: Path) -> dict[str, str]:
+    """An environment in which no program is found or can be fetched."""
+    (tmp_path / "bin").mkdir(exist_ok=True)
+    return {"PATH": str(tmp_path / "bin"), "SERVERMATRIX_TOOLS": str(tmp_path / "tools")}
+
+
+def test_wrk_that_is_asked_for_but_cannot_be_had_is_exit_code_3_with_what_to_type(run_cli: RunCli, tmp_path: Path) -> None:
+    done = run_cli("run", "--load", "wrk", env=empty_path(tmp_path))
+    assert done.returncode == 3
+    assert "wrk" in done.stderr
+    assert "install wrk" in done.stderr
+    assert not (tmp_path / "reports").exists()
+
+
+@pytest.mark.servers
+def test_without_wrk_the_built_in_generator_measures_and_every_table_says_so(run_cli: RunCli, tmp_path: Path) -> None:
+    words = ("run", "--profile", "smoke", "-k", "granian*uvloop*", "-q")
+    done = run_cli(*words, env=empty_path(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "built-in generator" in done.stderr
+    assert "builtin" in done.stdout
+    assert "not comparable with wrk" in (tmp_path / "reports" / "latest.md").read_text()
+
+
+def test_a_wrk_too_old_is_exit_code_3_with_its_version(run_cli: RunCli, tmp_path: Path) -> None:
+    environment = empty_path(tmp_path)
+    old = Path(environment["PATH"]) / "wrk"
+    old.write_text("#!/bin/sh\necho 'wrk 3.1.2 [epoll] Copyright (C) 2012 Will Glozer'\n")
+    old.chmod(0o755)
+    done = run_cli("run", env=environment)
+    assert done.returncode == 3
+    assert "3.1.2 is too old" in done.stderr
