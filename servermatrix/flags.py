@@ -20,9 +20,13 @@ def generator_busy(usage: Usage, threads: int) -> float:
     return usage.generator_cpu_us / (usage.wall_us * threads)
 
 
-def server_busy(usage: Usage, workers: int) -> float:
-    """Return the share (0-1) of the CPU time its workers could have that the server used; stolen time they could not have."""
-    available = usage.wall_us * workers * (1 - usage.steal)
+def server_busy(usage: Usage, workers: int, cores: int) -> float:
+    """Return the share (0 and up) of the CPU time its workers could have that the server used.
+
+    Which process the host stole from is not told, and a busy one is hit most: all of it is taken as stolen from the server,
+    so that a low share is never the host's doing.
+    """
+    available = usage.wall_us * (workers - usage.steal * cores)
     return usage.server_cpu_us / available if available > 0 else 1.0
 
 
@@ -40,7 +44,7 @@ def cell_flags(
     limits, whatever the run allowed.
     """
     generator = median([generator_busy(usage, cell.load.threads) for usage in usages])
-    server = median([server_busy(usage, cell.workers) for usage in usages])
+    server = median([server_busy(usage, cell.workers, cores) for usage in usages])
     return (
         *_bottlenecks(cell, generator, server, cores),
         *([Flag.NOISY] if sum(is_noisy(usage, Noise()) for usage in usages) > len(usages) * NOISY_WINDOWS else []),

@@ -5,18 +5,21 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 
 from servermatrix import store
 from servermatrix.contracts import Launch, LoadGenerator, Shot
 from servermatrix.errors import Unfit
-from servermatrix.measure.bench import launch_of
+from servermatrix.measure.bench import HOST
 from servermatrix.measure.environments import distributions, installed
 from servermatrix.measure.host import fingerprint, git_state, layout, usable_cores
-from servermatrix.model import App, Cell, PlannedCell, RunHeader
+from servermatrix.model import App, Load, PlannedCell, RunHeader
 from servermatrix.prepare import Prepared, Setup
 
 SHOWN_PORT = 8000
+
+Options = tuple[tuple[str, str], ...]
 
 
 def versions_needed(prepared: Prepared, setup: Setup) -> dict[str, str | None]:
@@ -26,7 +29,8 @@ def versions_needed(prepared: Prepared, setup: Setup) -> dict[str, str | None]:
     names: set[str] = set()
     for cell in prepared.plan.cells:
         server = prepared.servers[cell.server]
-        names.update(distributions((*server.requires, *server.needs(_shown_launch(cell, prepared, setup)))))
+        launch = _shown_launch(setup.python, prepared.apps[cell.app], cell.options, cell.protocol, cell.workers)
+        names.update(distributions((*server.requires, *server.needs(launch))))
     return installed(setup.python, names)
 
 
@@ -46,38 +50,63 @@ def describe(prepared: Prepared, setup: Setup, versions: Mapping[str, str | None
         host=fingerprint(layout(setup.pin, usable_cores(), threads)),
         versions=tuple(sorted((name, version) for name, version in versions.items() if version is not None)),
         git=git_state(Path.cwd()),
-        cells=tuple(planned_cell(cell, prepared, setup) for cell in plan.cells),
+        cells=planned_cells(prepared, setup),
         excluded=plan.excluded,
         apps=plan.apps,
         settings=setup.stored(),
     )
 
 
-def planned_cell(cell: Cell, prepared: Prepared, setup: Setup) -> PlannedCell:
-    """Say with which commands a cell is started and driven, on a port chosen for show."""
-    server, app = prepared.servers[cell.server], prepared.apps[cell.app]
-    return PlannedCell(
-        cell=cell,
-        argv=tuple(server.argv(_shown_launch(cell, prepared, setup))),
-        load_argv=tuple(prepared.generator.plugin.argv(_shown_shot(cell, app, prepared.generator.plugin))),
-        unequal=server.unequal,
+def planned_cells(prepared: Prepared, setup: Setup) -> tuple[PlannedCell, ...]:
+    """Say with which commands each cell is started and driven, on a port chosen for show.
+
+    Cells that differ in their load only share the command of the server, and the other way round.
+    """
+    python = setup.shown_python()
+
+    @cache
+    def argv(server: str, options: Options, protocol: str, workers: int, app: str) -> tuple[str, ...]:
+        launch = _shown_launch(python, prepared.apps[app], options, protocol, workers)
+        return tuple(prepared.servers[server].argv(launch))
+
+    @cache
+    def load_argv(load: Load, app: str) -> tuple[str, ...]:
+        plugin = prepared.generator.plugin
+        return tuple(plugin.argv(_shown_shot(plugin, load, prepared.apps[app])))
+
+    return tuple(
+        PlannedCell(
+            cell=cell,
+            argv=argv(cell.server, cell.options, cell.protocol, cell.workers, cell.app),
+            load_argv=load_argv(cell.load, cell.app),
+            unequal=prepared.servers[cell.server].unequal,
+        )
+        for cell in prepared.plan.cells
     )
 
 
-def _shown_launch(cell: Cell, prepared: Prepared, setup: Setup) -> Launch:
-    target = prepared.apps[cell.app].target
-    return launch_of(cell, python=setup.shown_python(), target=target, port=SHOWN_PORT, folder=".")
+def _shown_launch(python: str, app: App, options: Options, protocol: str, workers: int) -> Launch:
+    return Launch(
+        python=python,
+        target=app.target,
+        host=HOST,
+        port=SHOWN_PORT,
+        workers=workers,
+        protocol=protocol,
+        options=dict(options),
+        folder=".",
+    )
 
 
-def _shown_shot(cell: Cell, app: App, load: LoadGenerator) -> Shot:
+def _shown_shot(plugin: LoadGenerator, load: Load, app: App) -> Shot:
     return Shot(
-        program=load.program,
-        url=f"http://127.0.0.1:{SHOWN_PORT}{app.request.path}",
+        program=plugin.program,
+        url=f"http://{HOST}:{SHOWN_PORT}{app.request.path}",
         request=app.request,
-        connections=cell.load.connections,
-        threads=cell.load.threads,
-        duration_s=cell.load.duration_s,
-        timeout_s=cell.load.duration_s + 5,
+        connections=load.connections,
+        threads=load.threads,
+        duration_s=load.duration_s,
+        timeout_s=load.duration_s + 5,
         folder=".",
         result="result.json",
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from math import inf, isfinite
 from statistics import median
 
@@ -70,29 +71,40 @@ def _middle_us(stats: LoadStats) -> int | None:
     return None
 
 
-def live_table(cell_ids: Sequence[str], samples: Iterable[Sample], *, total: int, elapsed_s: float) -> RenderableType:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What is kept of a sample while a run goes on: a run of hours must not keep every histogram in memory."""
+
+    cell_id: str
+    requests_per_s: float | None
+
+
+def seen(sample: Sample) -> Seen:
+    """Keep of a sample what the live table shows; no rate when it gave no result."""
+    rate = _requests_per_s(sample) if isinstance(sample, Measured) else None
+    return Seen(cell_id=sample.cell_id, requests_per_s=rate)
+
+
+def live_table(
+    cell_ids: Sequence[str], samples: Sequence[Seen], *, total: int, elapsed_s: float, left_s: float, now: str
+) -> RenderableType:
     """Lay out the state of a run: how far it is, then per cell the rounds, those without a result, requests per second."""
-    stored = list(samples)
     layout = Layout(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     layout.add_column("cell", overflow="fold")
     for header in ("rounds ok", "no result", "latest req/s", "median req/s"):
         layout.add_column(header, justify="right")
-    for row in _live_rows(cell_ids, stored):
+    for row in _live_rows(cell_ids, samples):
         layout.add_row(*map(Text, row))
-    return Group(Text(_headline(len(stored), total, elapsed_s), style="bold"), layout)
+    done = f"{amount(len(samples))} of {counted(total, 'step')} in {human_seconds(elapsed_s)}, {human_seconds(left_s)} left"
+    return Group(Text(done, style="bold"), Text(f"now: {plain(now)}" if now else ""), layout)
 
 
-def _headline(done: int, total: int, elapsed_s: float) -> str:
-    left = human_seconds(eta(done, total, elapsed_s))
-    return f"{amount(done)} of {counted(total, 'step')} in {human_seconds(elapsed_s)}, {left} left"
-
-
-def _live_rows(cell_ids: Sequence[str], samples: Sequence[Sample]) -> list[tuple[str, ...]]:
+def _live_rows(cell_ids: Sequence[str], samples: Sequence[Seen]) -> list[tuple[str, ...]]:
     rates: Mapping[str, list[float]] = {cell_id: [] for cell_id in cell_ids}
-    bad = Counter(sample.cell_id for sample in samples if not isinstance(sample, Measured))
+    bad = Counter(sample.cell_id for sample in samples if sample.requests_per_s is None)
     for sample in samples:
-        if isinstance(sample, Measured) and (rate := _requests_per_s(sample)) is not None and sample.cell_id in rates:
-            rates[sample.cell_id].append(rate)
+        if sample.requests_per_s is not None and sample.cell_id in rates:
+            rates[sample.cell_id].append(sample.requests_per_s)
     return [
         (plain(cell_id), amount(len(found)), amount(bad[cell_id]), *_latest_and_median(found)) for cell_id, found in rates.items()
     ]

@@ -56,9 +56,9 @@ def test_a_server_with_two_workers_is_busy_when_both_are() -> None:
 
 
 def test_time_that_the_host_stole_was_not_there_to_be_used() -> None:
-    assert server_busy(usage(server=0.88, steal=0.1), 1) == pytest.approx(0.88 / 0.9)
+    assert server_busy(usage(server=0.88, steal=0.1), 1, 2) == pytest.approx(0.88 / 0.8)
     assert Flag.UNDER_DRIVEN not in flags(usage(server=0.88, steal=0.1))
-    assert server_busy(usage(steal=1.0), 1) == 1.0
+    assert server_busy(usage(steal=1.0), 1, 2) == 1.0
 
 
 @pytest.mark.parametrize(("cores", "expected"), [(3, ()), (2, (Flag.OVERSUBSCRIBED,))])

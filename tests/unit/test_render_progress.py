@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
 from servermatrix.model import Cause, Failed, LoadStats, Measured, Sample, Skipped, Usage, Window
-from servermatrix.render.progress import eta, human_seconds, live_table, step_line
+from servermatrix.render.progress import Seen, eta, human_seconds, live_table, seen, step_line
 
 ID = "uvicorn[http=httptools,loop=uvloop]/h1/w1/c64/plaintext"
 USAGE = Usage(
@@ -110,11 +110,18 @@ def test_a_step_is_one_printable_line_whatever_the_reason_holds(reason: str) -> 
     assert step_line(1, 2, failed(reason=reason), 1).isprintable()
 
 
+def table(cell_ids: list[str], samples: list[Sample], total: int) -> list[str]:
+    """Show a live table after ten seconds with half a minute to go."""
+    kept = list(map(seen, samples))
+    return shown(live_table(cell_ids, kept, total=total, elapsed_s=10, left_s=30, now="b round 2"))
+
+
 def test_a_live_table_shows_each_cell_with_its_rounds_and_rates() -> None:
     samples: list[Sample] = [measured(window(count)) for count in (2_000, 6_000, 4_200)]
     samples += [failed(cell_id="b"), skipped(cell_id="b")]
-    head, columns, *rows = shown(live_table([ID, "b", "c[x]"], samples, total=20, elapsed_s=10))
+    head, now, columns, *rows = table([ID, "b", "c[x]"], samples, 20)
     assert head == "5 of 20 steps in 10 s, 30 s left"
+    assert now == "now: b round 2"
     assert columns.split("  ")[0] == "cell"
     assert [row.split() for row in rows] == [
         [ID, "3", "0", "2,100", "2,100"],
@@ -124,17 +131,22 @@ def test_a_live_table_shows_each_cell_with_its_rounds_and_rates() -> None:
 
 
 def test_a_live_table_tells_the_latest_from_the_median() -> None:
-    samples = [measured(window(count)) for count in (2_000, 6_000, 10_000)]
-    assert shown(live_table([ID], samples, total=3, elapsed_s=1))[-1].split()[-2:] == ["5,000", "3,000"]
+    samples: list[Sample] = [measured(window(count)) for count in (2_000, 6_000, 10_000)]
+    assert table([ID], samples, 3)[-1].split()[-2:] == ["5,000", "3,000"]
 
 
 def test_a_live_table_can_be_shown_before_the_first_step() -> None:
-    head, *_, row = shown(live_table([ID], [], total=1, elapsed_s=0))
-    assert head == "0 of 1 step in 0 s, unknown time left"
-    assert row.split() == [ID, "0", "0", "n/a", "n/a"]
+    lines = shown(live_table([ID], [], total=1, elapsed_s=0, left_s=inf, now=""))
+    assert lines[0] == "0 of 1 step in 0 s, unknown time left"
+    assert lines[-1].split() == [ID, "0", "0", "n/a", "n/a"]
 
 
 def test_a_sample_of_a_cell_that_is_not_shown_changes_only_the_count() -> None:
-    head, *_, row = shown(live_table([ID], [measured(window(2_000), cell_id="other")], total=2, elapsed_s=1))
+    head, *_, row = table([ID], [measured(window(2_000), cell_id="other")], 2)
     assert head.startswith("1 of 2 steps")
     assert row.split() == [ID, "0", "0", "n/a", "n/a"]
+
+
+def test_what_is_kept_of_a_sample_while_the_run_goes_on_has_no_histogram() -> None:
+    assert seen(measured(window(2_000))) == Seen(cell_id=ID, requests_per_s=1_000.0)
+    assert seen(failed()) == Seen(cell_id=ID, requests_per_s=None)

@@ -21,7 +21,7 @@ class Progress:
         self._console = Console(file=stream)
         self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal and not quiet else None
         self._quiet = quiet
-        self._samples: list[Sample] = []
+        self._seen: list[progress.Seen] = []
         self._cells: tuple[str, ...] = ()
         self._steps = self._before = 0
         self._began = time.monotonic()
@@ -40,7 +40,7 @@ class Progress:
     def _opened(self, header: RunHeader, stored: tuple[Sample, ...]) -> None:
         self._cells = tuple(planned.cell.id for planned in header.cells)
         self._steps = len(self._cells) * header.rounds
-        self._samples, self._before = list(stored), len(stored)
+        self._seen, self._before = list(map(progress.seen, stored)), len(stored)
         self._began = time.monotonic()
 
     def _started(self, step: Step) -> None:
@@ -50,19 +50,21 @@ class Progress:
     def _recorded(self, record: Proof | Sample) -> None:
         if isinstance(record, Proof):
             return
-        self._samples.append(record)
+        self._seen.append(progress.seen(record))
         if self._live is None and not self._quiet:
-            line = progress.step_line(len(self._samples), self._steps, record, self._eta_s())
+            line = progress.step_line(len(self._seen), self._steps, record, self._eta_s())
             self._console.file.write(line + "\n")
             self._console.file.flush()
         self._draw()
 
     def _eta_s(self) -> float:
-        done = len(self._samples) - self._before
+        done = len(self._seen) - self._before
         return progress.eta(done, self._steps - self._before, time.monotonic() - self._began)
 
     def _draw(self) -> None:
         if self._live is not None:
             elapsed_s = time.monotonic() - self._began
-            shown = progress.live_table(self._cells, self._samples, total=self._steps, elapsed_s=elapsed_s)
+            shown = progress.live_table(
+                self._cells, self._seen, total=self._steps, elapsed_s=elapsed_s, left_s=self._eta_s(), now=self._now
+            )
             self._live.update(shown, refresh=True)

@@ -1,0 +1,52 @@
+"""`run`: measure and print the tables."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from servermatrix import experiment, store
+from servermatrix.cli.live import Progress
+from servermatrix.cli.selectors import conducting, selecting
+from servermatrix.cli.show import AS_JSON, show
+from servermatrix.errors import UsageProblem
+from servermatrix.outlook import outlook
+from servermatrix.prepare import Prepared, Setup, Wishes, prepare, prepare_stored, stored_setup
+from servermatrix.render import planned
+
+
+@click.command()
+@selecting
+@conducting
+@click.option("--resume", metavar="RUN", help="Go on with a stored run: its id, its folder, or latest.")
+@AS_JSON
+@click.option("-q", "--quiet", is_flag=True, help="No progress.")
+@click.option("-v", "--verbose", is_flag=True, help="Print the whole report.")
+def run(wishes: Wishes, setup: Setup, *, resume: str | None, as_json: bool, quiet: bool, verbose: bool) -> None:
+    """Measure the cells of the matrix and print the tables."""
+    with Progress(sys.stderr, quiet=quiet) as progress:
+        if resume is None:
+            finished = experiment.conduct(_prepared(wishes), setup, progress.listener)
+        else:
+            finished = _go_on(wishes, setup, resume, progress)
+    show(finished.report, as_json=as_json, as_markdown=verbose)
+    click.echo(f"report: {finished.folder / 'report.md'}", err=True)
+    sys.exit(finished.exit_code)
+
+
+def _prepared(wishes: Wishes) -> Prepared:
+    prepared = prepare(wishes)
+    if prepared.generator.notice:
+        click.echo(prepared.generator.notice, err=True)
+    click.echo(planned.announcement(outlook(prepared.plan), prepared.plan.rounds), err=True)
+    return prepared
+
+
+def _go_on(wishes: Wishes, setup: Setup, resume: str, progress: Progress) -> experiment.Finished:
+    if wishes != Wishes(plugin_folders=wishes.plugin_folders):
+        raise UsageProblem("--resume goes on with the stored plan; cells cannot be selected anew", "leave the selectors out")
+    folder = store.find_run(resume, setup.out)
+    header = store.read_run(folder).header
+    prepared = prepare_stored(header, wishes.plugin_folders)
+    return experiment.go_on(prepared, stored_setup(header, setup), progress.listener, folder)
