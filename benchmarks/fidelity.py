@@ -1,0 +1,127 @@
+"""Fidelity: the tool's requests per second against the same wrk command typed by hand, on the same running server.
+
+Budget: a ratio of 1.00 +- 0.02. Both are asked in turn, the first of a pair alternating, so that what drifts cancels out;
+noise is refused to neither. Prints ratios, asserts nothing. It starts real servers and wants a quiet machine. From the
+root of the checkout:
+
+    .venv/bin/python -m benchmarks.fidelity [--pairs 8] [--duration 3] [-k GLOB]
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from servermatrix.measure import probe, window
+from servermatrix.measure.bench import Bench, Started, serving
+from servermatrix.measure.process import Guard, adopt_orphans
+from servermatrix.model import App, Cell, Noise
+from servermatrix.plan import Overrides
+from servermatrix.prepare import Prepared, Wishes, prepare
+from servermatrix.stats import ratio
+
+DEFAULT_CELLS = ("uvicorn[http=httptools,loop=uvloop]*", "granian[loop=uvloop]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subject:
+    """A server that runs, and what it takes to drive it."""
+
+    bench: Bench
+    started: Started
+    cell: Cell
+    app: App
+
+
+def make_bench(prepared: Prepared, guard: Guard, logs: Path) -> Bench:
+    """Set up a bench that refuses no window: neither does wrk by hand."""
+    return Bench(
+        python=sys.executable,
+        servers=prepared.servers,
+        apps=prepared.apps,
+        witness=prepared.witness,
+        versions={},
+        generator=prepared.generator.plugin,
+        program=prepared.generator.program,
+        program_env=prepared.generator.env,
+        guard=guard,
+        logs=logs,
+        noise=Noise(foreign_cpu=float("inf"), steal=1.0),
+    )
+
+
+def by_tool(subject: Subject) -> float:
+    """Return the requests per second of one window of the tool."""
+    stats = window.measure_once(subject.bench, subject.started, subject.cell, subject.app).stats
+    return stats.requests * 1e6 / stats.duration_us
+
+
+def by_hand(subject: Subject) -> float:
+    """Return the requests per second that wrk prints when it is typed by hand, without any script."""
+    load, address = subject.cell.load, subject.started.address
+    url = f"http://{address.host}:{address.port}{subject.app.request.path}"
+    argv = [subject.bench.program, f"-t{load.threads}", f"-c{load.connections}", f"-d{load.duration_s}s", url]
+    env = {**os.environ, **dict(subject.bench.program_env)}
+    printed = subprocess.run(argv, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=True).stdout
+    found = re.search(r"Requests/sec:\s*([0-9.]+)", printed)
+    return float(found[1]) if found else sys.exit(f"{' '.join(argv)} printed no Requests/sec:\n{printed}")
+
+
+def pairs(subject: Subject, count: int) -> list[tuple[float, float]]:
+    """Measure pairs of (tool, hand), the first of a pair alternating."""
+    found = []
+    for number in range(count):
+        if number % 2:
+            hand = by_hand(subject)
+            tool = by_tool(subject)
+        else:
+            tool = by_tool(subject)
+            hand = by_hand(subject)
+        print(f"  {tool:10,.0f} by the tool  {hand:10,.0f} by hand  ratio {tool / hand:.3f}", flush=True)
+        found.append((tool, hand))
+    return found
+
+
+def compare(bench: Bench, cell: Cell, count: int) -> None:
+    """Start a server, compare on it, stop it."""
+    app = bench.apps[cell.app]
+    print(cell.id)
+    with serving(bench, cell, app, bench.logs / "server.log") as started:
+        question = probe.Question(address=started.address, request=app.request, expect=app.expect)
+        probe.wait_ready(started.running, question, cell.workers)
+        window.warm_up(bench, started, cell, app)
+        found = pairs(Subject(bench=bench, started=started, cell=cell, app=app), count)
+    estimate = ratio([tool for tool, _ in found], [hand for _, hand in found])
+    interval = "no interval under 6 pairs" if estimate.low is None else f"95 % [{estimate.low:.3f}, {estimate.high:.3f}]"
+    print(f"  tool / hand: {estimate.value:.3f}, {interval}, {estimate.n} pairs; budget 1.00 +- 0.02")
+
+
+def main(words: Sequence[str]) -> None:
+    """Compare on each server that was asked for."""
+    parser = argparse.ArgumentParser(description="The tool's requests per second against wrk by hand.")
+    parser.add_argument("--pairs", type=int, default=8)
+    parser.add_argument("--duration", type=int, default=3, metavar="SECONDS")
+    parser.add_argument("-k", dest="keep", action="append", metavar="GLOB", help=f"default: {' and '.join(DEFAULT_CELLS)}")
+    wished = parser.parse_args(words)
+    overrides = Overrides(duration_s=wished.duration, warmup_s=1, generator="wrk")
+    prepared = prepare(Wishes(keep=tuple(wished.keep or DEFAULT_CELLS), overrides=overrides))
+    adopt_orphans()
+    guard = Guard()
+    try:
+        with tempfile.TemporaryDirectory() as name:
+            bench = make_bench(prepared, guard, Path(name))
+            for cell in prepared.plan.cells:
+                compare(bench, cell, wished.pairs)
+    finally:
+        guard.close()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

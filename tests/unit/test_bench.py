@@ -1,0 +1,174 @@
+"""One start of one server as a context: its folder, its environment, its log, and nothing of it left."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from servermatrix.errors import Unfit
+from servermatrix.measure import bench as module
+from servermatrix.measure.bench import Bench, check_log, launch_of, log_name, serving, trim_log
+from servermatrix.measure.failure import StepFailure
+from servermatrix.model import Cause
+from tests.room import ANSWERING, SLEEPER, alive, guarded, make_bench, make_cell, said, small_app, small_server
+
+TELL = "import os; print(os.environ.get('PYTHONPATH'), os.environ.get('MINE'), os.environ.get('WEB_CONCURRENCY'), flush=True)\n"
+
+
+@pytest.fixture
+def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """A bench whose work folders are made below the test's own folder."""
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "tmp"))
+    with guarded() as guard:
+        yield make_bench(tmp_path, guard)
+    assert list((tmp_path / "tmp").iterdir()) == [], "a work folder was left behind"
+
+
+def test_a_launch_says_all_that_a_command_line_may_depend_on() -> None:
+    cell = make_cell(workers=3, options=(("http", "h11"), ("loop", "uvloop")))
+    launch = launch_of(cell, python="py", target="a:b", port=7, folder="/f")
+    assert (launch.python, launch.target, launch.host, launch.port) == ("py", "a:b", "127.0.0.1", 7)
+    assert (launch.workers, launch.protocol, launch.folder) == (3, "h1", "/f")
+    assert launch.options == {"http": "h11", "loop": "uvloop"}
+
+
+@pytest.mark.parametrize(
+    ("label", "name"),
+    [
+        ("loop=uvloop,http=h11", "small_loop=uvloop,http=h11_h1_w1_c8_plain-round-2.log"),
+        ("", "small_h1_w1_c8_plain-round-2.log"),
+        ("../../etc/passwd", "small_.._.._etc_passwd_h1_w1_c8_plain-round-2.log"),
+        ("ü *?", "small_h1_w1_c8_plain-round-2.log"),
+    ],
+)
+def test_a_log_is_named_after_its_cell_in_harmless_characters(label: str, name: str) -> None:
+    assert log_name(replace(make_cell(), label=label), "round-2") == name
+
+
+def test_logs_of_different_settings_have_different_names() -> None:
+    cells = [replace(make_cell(workers=n), label=label) for n in (1, 2) for label in ("loop=asyncio", "loop=uvloop", "")]
+    assert len({log_name(cell, "witness") for cell in cells}) == len(cells)
+
+
+def test_an_empty_log_is_removed_and_a_short_one_is_kept(tmp_path: Path) -> None:
+    empty, short = tmp_path / "empty", tmp_path / "short"
+    empty.touch()
+    short.write_text("hello")
+    for log in (empty, short, tmp_path / "missing"):
+        trim_log(log)
+    assert not empty.exists()
+    assert short.read_text() == "hello"
+
+
+def test_a_flooded_log_keeps_its_beginning(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_bytes(b"first" + b"x" * 2 * module.KEPT_LOG_BYTES)
+    trim_log(log)
+    assert log.stat().st_size == module.KEPT_LOG_BYTES
+    assert log.read_bytes().startswith(b"first")
+
+
+def test_a_server_that_floods_its_log_fails(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("quiet")
+    check_log(log)
+    with log.open("r+b") as stream:
+        stream.truncate(module.LOG_LIMIT_BYTES + 1)
+    with pytest.raises(StepFailure, match="the server wrote 16 MiB of log in one step") as caught:
+        check_log(log)
+    assert (caught.value.cause, caught.value.fatal) == (Cause.SERVER, True)
+
+
+def test_a_server_is_started_in_a_folder_with_its_files_and_is_gone_afterwards(bench: Bench, tmp_path: Path) -> None:
+    server = small_server("print(open('settings.toml').read(), flush=True)\n" + SLEEPER, files={"settings.toml": "a = 1"})
+    log = tmp_path / "log"
+    with serving(replace(bench, servers={"small": server}), make_cell(), small_app(), log) as started:
+        assert said(started.running, "up")
+        assert log.read_text() == "a = 1\nup\n"
+        assert started.folder.is_dir()
+        assert started.address.port > 1023
+        session = started.running.session
+    assert alive(session) == []
+    assert log.read_text() == "a = 1\nup\n"
+
+
+def test_a_server_sees_the_folder_of_its_app_and_none_of_our_settings(
+    bench: Bench, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "9")
+    monkeypatch.setenv("PYTHONPATH", "/ours")
+    server = replace(small_server(TELL + SLEEPER), env=lambda _: {"MINE": "1"})
+    with serving(replace(bench, servers={"small": server}), make_cell(), small_app(), tmp_path / "log") as started:
+        assert said(started.running, "up")
+        assert started.running.log.read_text().splitlines()[0] == "/nowhere 1 None"
+
+
+def test_a_server_may_open_as_many_files_as_its_connections_need(bench: Bench, tmp_path: Path) -> None:
+    source = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], flush=True)\n" + SLEEPER
+    bench = replace(bench, servers={"small": small_server(source)})
+    with serving(bench, make_cell(connections=200), small_app(), tmp_path / "log") as started:
+        assert said(started.running, "up")
+        assert int(started.running.log.read_text().split()[0]) >= 4 * 200
+
+
+def test_the_port_is_the_one_that_was_picked(bench: Bench, tmp_path: Path) -> None:
+    bench = replace(
+        bench, pick_port=lambda _: 4321, servers={"small": small_server(f"import sys; print(sys.argv[1]); {SLEEPER}")}
+    )
+    with serving(bench, make_cell(), small_app(), tmp_path / "log") as started:
+        assert said(started.running, "up")
+        assert started.address.port == 4321
+        assert "4321" in started.running.log.read_text()
+
+
+def test_a_port_that_is_taken_ends_the_run_and_starts_nothing(bench: Bench, tmp_path: Path) -> None:
+    def taken(_: str) -> int:
+        raise Unfit("port 80 is taken")
+
+    with pytest.raises(Unfit), serving(replace(bench, pick_port=taken), make_cell(), small_app(), tmp_path / "log"):
+        pytest.fail("the server was started")
+    assert not (tmp_path / "log").exists()
+
+
+def test_a_server_that_is_not_there_is_a_fault_of_the_environment(bench: Bench, tmp_path: Path) -> None:
+    server = replace(small_server(), argv=lambda _: ["no-such-server"])
+    context = serving(replace(bench, servers={"small": server}), make_cell(), small_app(), tmp_path / "log")
+    with pytest.raises(StepFailure, match=r"the server could not be started: .*no-such-server") as caught, context:
+        pytest.fail("the server was started")
+    assert (caught.value.cause, caught.value.fatal) == (Cause.ENVIRONMENT, True)
+    assert not (tmp_path / "log").exists()
+
+
+@pytest.mark.parametrize("reason", [KeyboardInterrupt, StepFailure(Cause.NOISE, "loud"), SystemExit])
+def test_whatever_interrupts_a_step_the_server_is_stopped(
+    bench: Bench, tmp_path: Path, reason: type[BaseException] | BaseException
+) -> None:
+    sessions: list[int] = []
+    ends = contextlib.suppress(KeyboardInterrupt, StepFailure, SystemExit)
+    with ends, serving(bench, make_cell(), small_app(), tmp_path / "log") as started:
+        sessions.append(started.running.session)
+        raise reason
+    assert len(sessions) == 1
+    assert alive(sessions[0]) == []
+
+
+def test_a_server_that_ends_by_itself_leaves_its_children_to_be_stopped(bench: Bench, tmp_path: Path) -> None:
+    source = f"import subprocess, sys\nsubprocess.Popen([sys.executable, '-c', {SLEEPER!r}])"
+    begin = time.monotonic()
+    with serving(replace(bench, servers={"small": small_server(source)}), make_cell(), small_app(), tmp_path / "log") as started:
+        assert said(started.running, "up")
+        session = started.running.session
+    assert alive(session) == []
+    assert time.monotonic() - begin < 10
+
+
+def test_the_small_server_of_these_tests_is_a_list_of_words() -> None:
+    launch = launch_of(make_cell(), python=sys.executable, target="a:b", port=7, folder="")
+    assert small_server(ANSWERING, "500", "no").argv(launch)[-3:] == ["7", "500", "no"]

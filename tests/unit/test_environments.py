@@ -1,0 +1,75 @@
+"""What is installed in another interpreter, asked from outside."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from servermatrix.errors import Exit, Unfit
+from servermatrix.measure.environments import distributions, installed, unmet
+
+VERSIONS = {"python": "3.12.0", "uvicorn": "0.30.1", "hypercorn": "0.18.0rc1", "uvloop": None}
+
+
+def test_versions_are_read_in_that_interpreter_with_its_own() -> None:
+    assert installed(sys.executable, ["packaging", "no-such-distribution"]) == {
+        "python": platform.python_version(),
+        "packaging": version("packaging"),
+        "no-such-distribution": None,
+    }
+
+
+def test_names_are_read_as_installers_read_them() -> None:
+    found = installed(sys.executable, ["Ruamel.YAML", "ruamel.yaml"])
+    assert found["Ruamel.YAML"] == found["ruamel.yaml"] == version("ruamel.yaml")
+
+
+def test_what_is_on_our_module_path_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metadata = tmp_path / "zebra-1.0.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: zebra\nVersion: 1.0\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert installed(sys.executable, ["zebra"])["zebra"] is None
+
+
+@pytest.mark.parametrize("text", ["exit 3", "echo hello", None])
+def test_what_is_no_python_interpreter_is_unfit(tmp_path: Path, text: str | None) -> None:
+    wrong = tmp_path / "python"
+    if text is not None:
+        wrong.write_text(f"#!/bin/sh\n{text}\n")
+        wrong.chmod(0o755)
+    with pytest.raises(Unfit, match="does not run") as caught:
+        installed(str(wrong), ["packaging"])
+    assert str(wrong) in caught.value.message
+    assert "--python" in caught.value.tip
+    assert caught.value.exit_code == Exit.UNFIT
+
+
+def test_the_names_of_requirements_are_sorted_and_each_there_once() -> None:
+    assert distributions(["uvloop", "uvicorn[standard]>=0.30", "uvicorn<1; python_version > '3'"]) == ("uvicorn", "uvloop")
+    assert distributions([]) == ()
+
+
+@pytest.mark.parametrize("text", ["uvicorn", "uvicorn>=0.30", "uvicorn>=0.30,<1", "hypercorn>=0.17"])
+def test_a_requirement_that_is_met_has_no_complaint(text: str) -> None:
+    assert unmet([text], VERSIONS, "python3") is None
+
+
+@pytest.mark.parametrize(
+    ("texts", "sentence"),
+    [
+        (["uvloop"], "uvloop is not installed; type: python3 -m pip install 'uvloop'"),
+        (["never-asked>=1"], "never-asked is not installed; type: python3 -m pip install 'never-asked>=1'"),
+        (
+            ["uvicorn", "uvicorn>=0.31", "uvloop"],
+            "uvicorn 0.30.1 is installed but uvicorn>=0.31 is needed; type: python3 -m pip install 'uvicorn>=0.31'",
+        ),
+    ],
+)
+def test_the_first_requirement_not_met_is_named_with_the_command_to_type(texts: list[str], sentence: str) -> None:
+    assert unmet(texts, VERSIONS, "python3") == sentence

@@ -1,0 +1,236 @@
+"""Is a server ready, is its answer right, and is it really ours that answers."""
+
+from __future__ import annotations
+
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from servermatrix.measure.failure import StepFailure
+from servermatrix.measure.probe import (
+    Address,
+    Answer,
+    Question,
+    ask,
+    check_listeners,
+    check_once,
+    complaint,
+    free_port,
+    objection,
+    port_is_free,
+    settle,
+    wait_ready,
+)
+from servermatrix.model import Cause, Expect, Request
+from tests.room import ANSWERING, SHORT, SLEEPER, answering, program, said
+
+HOST = "127.0.0.1"
+RIGHT = Expect(status=200, body="ok")
+RESPAWNING = """
+import subprocess, sys, time
+while True:
+    subprocess.run([sys.executable, '-S', '-c', 'import time; time.sleep(0.03)'])
+"""
+RESTLESS = "import time\nprint('up', flush=True)\nwhile True: time.process_time()"
+
+
+def question(port: int, expect: Expect = RIGHT) -> Question:
+    return Question(address=Address(host=HOST, port=port), request=Request(), expect=expect, patience=SHORT)
+
+
+@pytest.fixture
+def silent() -> Iterator[int]:
+    """A port that takes connections and never answers."""
+    with closing(socket.create_server((HOST, 0))) as listener:
+        yield listener.getsockname()[1]
+
+
+def answer(status: int = 200, body: str = "ok") -> Answer:
+    return Answer(status=status, version=11, body=body.encode())
+
+
+@pytest.mark.parametrize(
+    ("came", "expect"),
+    [
+        (answer(), RIGHT),
+        (answer(), Expect()),
+        (answer(404, "no"), Expect(status=404)),
+        (answer(body="well, ok then"), Expect(contains="ok")),
+        (answer(body="Grüße"), Expect(body="Grüße", contains="rü")),
+        (answer(body=""), Expect(body="")),
+    ],
+)
+def test_a_right_answer_has_no_complaint(came: Answer, expect: Expect) -> None:
+    assert complaint(came, expect) is None
+
+
+@pytest.mark.parametrize(
+    ("came", "expect", "sentence"),
+    [
+        (answer(500), RIGHT, "answered 500 instead of 200"),
+        (answer(200), Expect(status=404), "answered 200 instead of 404"),
+        (answer(body="ok\n"), RIGHT, r"answered with a wrong body: 'ok\n' instead of 'ok'"),
+        (answer(body=""), RIGHT, "answered with a wrong body: '' instead of 'ok'"),
+        (answer(body="ok"), Expect(contains="welcome"), "answered with a wrong body: 'ok' does not contain 'welcome'"),
+        (answer(body="x" * 99), RIGHT, f"answered with a wrong body: '{'x' * 60}' instead of 'ok'"),
+    ],
+)
+def test_a_wrong_answer_is_shown_beside_the_right_one(came: Answer, expect: Expect, sentence: str) -> None:
+    assert complaint(came, expect) == sentence
+
+
+def test_a_body_that_is_no_text_is_wrong_and_not_fatal() -> None:
+    assert "wrong body" in str(complaint(Answer(status=200, version=11, body=b"\xff"), RIGHT))
+
+
+def test_a_free_port_can_be_taken_and_differs_from_a_taken_one() -> None:
+    with closing(socket.create_server((HOST, 0))) as listener:
+        taken = listener.getsockname()[1]
+        found = free_port(HOST)
+        assert found != taken
+        assert port_is_free(HOST, found)
+        assert not port_is_free(HOST, taken)
+
+
+def test_a_port_that_could_be_joined_is_not_free() -> None:
+    with closing(socket.create_server((HOST, 0), reuse_port=True)) as listener:
+        assert not port_is_free(HOST, listener.getsockname()[1])
+
+
+def test_a_port_held_on_all_addresses_is_not_free() -> None:
+    with closing(socket.create_server(("0.0.0.0", 0), reuse_port=True)) as listener:  # noqa: S104 - the case itself
+        assert not port_is_free(HOST, listener.getsockname()[1])
+
+
+def test_a_port_is_free_again_right_after_its_connections_have_ended() -> None:
+    with closing(socket.create_server((HOST, 0))) as listener:
+        port = listener.getsockname()[1]
+        with closing(socket.create_connection((HOST, port))):
+            listener.accept()[0].close()
+    assert port_is_free(HOST, port)
+
+
+def test_asking_brings_back_status_version_and_body() -> None:
+    with answering(lambda: (201, b"made")) as address:
+        came = ask(replace(question(address.port), address=address))
+    assert came == Answer(status=201, version=10, body=b"made")
+
+
+def test_an_answer_is_told_apart_from_none() -> None:
+    with answering(lambda: (200, b"wrong")) as address:
+        wrong, answered = objection(question(address.port))
+        assert (wrong, answered) == ("answered with a wrong body: 'wrong' instead of 'ok'", True)
+        assert objection(question(address.port, Expect(body="wrong"))) == (None, True)
+
+
+def test_a_server_that_says_nothing_is_given_up_in_time(silent: int) -> None:
+    begin = time.monotonic()
+    assert objection(question(silent)) == ("gave no answer within 0 s", False)
+    assert time.monotonic() - begin < 3
+
+
+def test_nobody_on_the_port_is_no_answer() -> None:
+    wrong, answered = objection(question(free_port(HOST)))
+    assert not answered
+    assert "gave no answer (" in str(wrong)
+    assert "refused" in str(wrong)
+
+
+def test_a_server_is_ready_when_it_gives_the_right_answer(tmp_path: Path) -> None:
+    port = free_port(HOST)
+    with program(tmp_path, ANSWERING, str(port), "200", "ok") as running:
+        assert 0 < wait_ready(running, question(port), 1) < SHORT.ready_s
+        check_once(running, question(port), "after the load")
+
+
+def test_a_server_that_keeps_answering_wrongly_is_given_up_before_the_time_for_starting_is_over(tmp_path: Path) -> None:
+    port = free_port(HOST)
+    with program(tmp_path, ANSWERING, str(port), "500", "ok") as running:
+        begin = time.monotonic()
+        with pytest.raises(StepFailure, match=r"not ready after \d s: it answered 500 instead of 200") as caught:
+            wait_ready(running, question(port), 1)
+        assert time.monotonic() - begin < SHORT.ready_s
+    assert (caught.value.cause, caught.value.fatal) == (Cause.SERVER, True)
+
+
+@pytest.mark.parametrize("code", [0, 3])
+def test_a_server_that_exits_is_not_ready_whatever_its_code(tmp_path: Path, code: int) -> None:
+    source = f"import sys; print('OSError: no room', flush=True); sys.exit({code})"
+    with program(tmp_path, source) as running, pytest.raises(StepFailure) as caught:
+        wait_ready(running, question(free_port(HOST)), 1)
+    assert caught.value.reason == f"the server exited with code {code} before it answered: OSError: no room"
+
+
+def test_a_server_that_never_listens_is_given_up(tmp_path: Path) -> None:
+    patient = replace(question(free_port(HOST)), patience=replace(SHORT, ready_s=0.3))
+    with program(tmp_path, SLEEPER) as running, pytest.raises(StepFailure, match="not ready after 0 s: it gave no answer"):
+        wait_ready(running, patient, 1)
+
+
+def test_a_server_whose_workers_die_again_and_again_is_given_up(tmp_path: Path) -> None:
+    patient = replace(question(free_port(HOST)), patience=replace(SHORT, ready_s=20.0))
+    with program(tmp_path, RESPAWNING) as running, pytest.raises(StepFailure) as caught:
+        wait_ready(running, patient, 1)
+    assert "starts its workers again and again, 10 processes so far" in caught.value.reason
+
+
+def test_a_wrong_answer_after_the_load_is_the_servers_fault(tmp_path: Path) -> None:
+    with program(tmp_path, SLEEPER) as running, pytest.raises(StepFailure) as caught:
+        check_once(running, question(free_port(HOST)), "after the load")
+    assert caught.value.reason.startswith("after the load the server gave no answer")
+    assert (caught.value.cause, caught.value.fatal) == (Cause.SERVER, True)
+
+
+def test_a_stranger_that_shares_the_port_is_found(tmp_path: Path) -> None:
+    with closing(socket.create_server((HOST, 0), reuse_port=True)) as listener:
+        port = listener.getsockname()[1]
+        with program(tmp_path, ANSWERING, str(port), "200", "ok") as running:
+            address = Address(host=HOST, port=port)
+            with pytest.raises(StepFailure, match=f"port {port} is also listened on by another program") as caught:
+                check_listeners(running, address)
+    assert caught.value.cause is Cause.ENVIRONMENT
+
+
+def test_two_servers_on_one_port_are_not_taken_for_one(tmp_path: Path) -> None:
+    port = free_port(HOST)
+    (tmp_path / "other").mkdir()
+    with program(tmp_path / "other", ANSWERING, str(port), "200", "ok") as other:
+        wait_ready(other, question(port), 1)
+        with program(tmp_path, ANSWERING, str(port), "200", "ok") as running, pytest.raises(StepFailure) as caught:
+            wait_ready(running, question(port), 1)
+    assert f"(process {other.session})" in caught.value.reason
+
+
+def test_who_listens_elsewhere_is_no_stranger(tmp_path: Path) -> None:
+    with closing(socket.create_server((HOST, 0))), program(tmp_path, SLEEPER) as running:
+        check_listeners(running, Address(host=HOST, port=free_port(HOST)))
+        assert running.exit_code() is None
+
+
+def test_an_idle_server_settles_at_once(tmp_path: Path) -> None:
+    with program(tmp_path, SLEEPER) as running:
+        assert said(running, "up")
+        begin = time.monotonic()
+        settle(running, limit_s=20.0, pause_s=0.2)
+        assert time.monotonic() - begin < 10
+
+
+def test_waiting_for_a_restless_server_to_settle_is_bounded(tmp_path: Path) -> None:
+    with program(tmp_path, RESTLESS) as running:
+        assert said(running, "up")
+        begin = time.monotonic()
+        settle(running, limit_s=0.5, pause_s=0.1)
+        assert 0.5 <= time.monotonic() - begin < 3
+
+
+def test_a_server_whose_processes_keep_appearing_has_not_settled(tmp_path: Path) -> None:
+    source = "import subprocess, sys, time\n" + "for n in range(4):\n"
+    source += "    subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)'])\n    time.sleep(0.15)\n"
+    with program(tmp_path, source + "time.sleep(60)") as running:
+        settle(running, limit_s=15.0, pause_s=0.3)
+        assert len(running.members()) == 5

@@ -1,0 +1,295 @@
+"""One window of load: what is taken from it, when it is tried again, and when it is refused."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from servermatrix.contracts import LoadFailure, LoadGenerator, LoadStats, Outcome, Shot
+from servermatrix.measure import window
+from servermatrix.measure.bench import LOG_LIMIT_BYTES, Bench, Started
+from servermatrix.measure.failure import StepFailure
+from servermatrix.measure.usage import HostCpu, ProcessCpu, Reading
+from servermatrix.measure.window import check_noise, drive, measure, measure_once, used_between, warm_up, watch
+from servermatrix.model import Cause, Noise, Usage
+from tests.room import FAMILY, SLEEPER, STATS, guarded, make_bench, make_cell, program, said, small_app, small_generator, started
+
+CELL, APP = make_cell(), small_app()
+WORK = "import time\nwhile time.process_time() < 0.2: pass\n"
+
+
+def reading(at_us: int, busy_us: int, processes: dict[int, int], *, own_us: int = 0, other: int = 0) -> Reading:
+    return Reading(
+        host=HostCpu(at_us=at_us, busy_us=busy_us, steal_us=other, cores=2),
+        processes={pid: ProcessCpu(ticks_us=us, thread_ns={}) for pid, us in processes.items()},
+        own_us=own_us,
+        throttled_us=other,
+        involuntary_switches=other,
+    )
+
+
+def test_usage_is_the_difference_of_two_readings() -> None:
+    before = reading(1_000_000, 5_000_000, {1: 100, 2: 200, 3: 300}, own_us=50, other=10)
+    after = reading(2_000_000, 6_500_000, {1: 300_100, 2: 900_200, 9: 70}, own_us=100_050, other=40_010)
+    assert used_between(before, after, 100_000, 4096) == Usage(
+        wall_us=1_000_000,
+        server_cpu_us=1_200_000,
+        worker_cpu_us=(900_000, 300_000),
+        generator_cpu_us=100_000,
+        own_cpu_us=100_000,
+        pss_bytes=4096,
+        foreign_cpu=0.1,
+        steal=0.02,
+        throttled_us=40_000,
+        involuntary_switches=40_000,
+    )
+
+
+def test_where_memory_is_not_told_it_stays_unknown() -> None:
+    assert used_between(reading(0, 0, {}), reading(1, 0, {}), 0, None).pss_bytes is None
+
+
+CALM = Usage(
+    wall_us=1, server_cpu_us=1, worker_cpu_us=(1,), generator_cpu_us=1, own_cpu_us=0, pss_bytes=1, foreign_cpu=0.1, steal=0.02
+)
+
+
+def test_a_window_at_the_limits_counts() -> None:
+    check_noise(CALM, Noise())
+    with pytest.raises(StepFailure):
+        check_noise(CALM, Noise(foreign_cpu=0.09))
+    with pytest.raises(StepFailure):
+        check_noise(CALM, Noise(steal=0.01))
+
+
+@pytest.mark.parametrize(
+    ("noisy", "sentence"),
+    [
+        (replace(CALM, foreign_cpu=0.34), "other programs used 34% of a core during the window"),
+        (replace(CALM, steal=0.031), "the host took away 3.1% of the CPU time during the window"),
+        (replace(CALM, throttled_us=12_000), "a CPU quota held this container back for 12 ms"),
+    ],
+)
+def test_a_disturbed_window_is_refused_as_noise_that_may_pass(noisy: Usage, sentence: str) -> None:
+    with pytest.raises(StepFailure) as caught:
+        check_noise(noisy, Noise())
+    assert (caught.value.cause, caught.value.reason, caught.value.fatal) == (Cause.NOISE, sentence, False)
+
+
+@contextmanager
+def room(tmp_path: Path, generator: LoadGenerator, source: str = SLEEPER, *words: str) -> Iterator[tuple[Bench, Started]]:
+    """A bench with a generator, and a running program for a server."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    with guarded() as guard, program(tmp_path, source, *words) as running:
+        assert said(running, "up")
+        yield make_bench(tmp_path, guard, generator=generator), started(running, folder)
+
+
+@dataclass
+class Results:
+    """A parse function that fails as often as told, and keeps what it was given."""
+
+    failures: int = 0
+    stats: LoadStats = STATS
+    seen: list[tuple[Shot, Outcome]] = field(default_factory=list)
+
+    def __call__(self, shot: Shot, outcome: Outcome) -> LoadStats:
+        self.seen.append((shot, outcome))
+        if len(self.seen) <= self.failures:
+            raise LoadFailure(f"no good {len(self.seen)}")
+        return self.stats
+
+
+def test_a_window_holds_what_the_generator_saw_and_what_it_used(tmp_path: Path) -> None:
+    with room(tmp_path, small_generator(WORK)) as (bench, running):
+        found = measure_once(bench, running, CELL, APP)
+    assert found.stats == STATS
+    assert 0.15e6 < found.usage.generator_cpu_us < 2e6
+    assert found.usage.wall_us > 0.15e6
+    assert len(found.usage.worker_cpu_us) == 1
+    assert (found.usage.pss_bytes or 0) > 1_000_000
+    assert found.discarded == ()
+
+
+def test_the_cpu_of_an_earlier_window_is_not_charged_to_this_one(tmp_path: Path) -> None:
+    source = "import os, time\nif not os.path.exists('once'):\n    open('once', 'w')\n    while time.process_time() < 0.6: pass"
+    with room(tmp_path, small_generator(source)) as (bench, running):
+        first, second = (measure_once(bench, running, CELL, APP).usage.generator_cpu_us for _ in range(2))
+    assert first > 0.5e6
+    assert second < 0.5e6
+
+
+def test_the_cpu_of_every_process_of_the_server_is_counted(tmp_path: Path) -> None:
+    busy = "import time\nprint('up', flush=True)\nwhile True: time.process_time()"
+    with room(tmp_path, small_generator("import time; time.sleep(0.5)"), FAMILY, busy) as (bench, running):
+        usage = measure_once(bench, running, CELL, APP).usage
+    assert len(usage.worker_cpu_us) == 2
+    assert usage.worker_cpu_us[0] > 0.1e6
+    assert usage.server_cpu_us == sum(usage.worker_cpu_us)
+
+
+def test_the_generator_is_told_what_to_ask_how_hard_and_what_is_right(tmp_path: Path) -> None:
+    results = Results()
+    app = small_app(status=404)
+    with room(tmp_path, small_generator(parse=results)) as (bench, running):
+        measure_once(bench, running, make_cell(connections=32, threads=2, duration_s=1), app)
+    (shot, _) = results.seen[0]
+    assert shot.url == "http://127.0.0.1:1/"
+    assert (shot.connections, shot.threads, shot.duration_s) == (32, 2, 1)
+    assert shot.timeout_s > shot.duration_s
+    assert shot.expect_status == 404  # was a bug: None, so that no generator accepted a right answer of 404
+    assert shot.folder == str(running.folder)
+
+
+def test_the_generator_finds_its_files_and_its_result_is_handed_over(tmp_path: Path) -> None:
+    source = (
+        "import sys; print(open('task').read()); print('hm', file=sys.stderr); open(sys.argv[1], 'w').write('42'); sys.exit(5)"
+    )
+    results = Results()
+    with room(tmp_path, small_generator(source, results, {"task": "do it"})) as (bench, running):
+        measure_once(bench, running, CELL, APP)
+    assert results.seen[0][1] == Outcome(exit_code=5, stdout="do it\n", stderr="hm\n", result="42")
+
+
+def test_the_result_of_an_earlier_window_is_not_taken_for_this_ones(tmp_path: Path) -> None:
+    source = "import os, sys\nif not os.path.exists('once'): open('once', 'w'); open(sys.argv[1], 'w').write('old')"
+    results = Results()
+    with room(tmp_path, small_generator(source, results)) as (bench, running):
+        measure_once(bench, running, CELL, APP)
+        measure_once(bench, running, CELL, APP)
+    assert [outcome.result for _, outcome in results.seen] == ["old", None]
+
+
+@pytest.fixture
+def calm(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Do not wait between attempts, however busy the machine is that runs the tests."""
+    monkeypatch.setattr(window, "QUIET_LIMIT", 99.0)
+
+
+@pytest.mark.usefixtures("calm")
+@pytest.mark.parametrize("failures", [0, 1, 2])
+def test_a_window_is_tried_again_twice_and_tells_of_what_was_discarded(tmp_path: Path, failures: int) -> None:
+    with room(tmp_path, small_generator(parse=Results(failures))) as (bench, running):
+        found = measure(bench, running, CELL, APP)
+    assert found.discarded == ("no good 1", "no good 2")[:failures]
+    assert replace(found, discarded=()).stats == STATS
+
+
+@pytest.mark.usefixtures("calm")
+def test_the_third_failure_is_the_last(tmp_path: Path) -> None:
+    results = Results(99)
+    with room(tmp_path, small_generator(parse=results)) as (bench, running), pytest.raises(StepFailure) as caught:
+        measure(bench, running, CELL, APP)
+    assert (caught.value.cause, caught.value.reason) == (Cause.GENERATOR, "no good 3")
+    assert len(results.seen) == 3
+
+
+@pytest.mark.usefixtures("calm")
+def test_noise_is_tried_again_too(tmp_path: Path) -> None:
+    results = Results()
+    with room(tmp_path, small_generator(parse=results)) as (bench, running), pytest.raises(StepFailure) as caught:
+        measure(replace(bench, noise=Noise(foreign_cpu=99, steal=-1.0)), running, CELL, APP)
+    assert caught.value.cause is Cause.NOISE
+    assert len(results.seen) == 3
+
+
+def test_a_generator_that_cannot_be_started_is_not_tried_again(tmp_path: Path) -> None:
+    tries: list[Shot] = []
+
+    def argv(shot: Shot) -> list[str]:
+        tries.append(shot)
+        return ["no-such-generator"]
+
+    with room(tmp_path, replace(small_generator(), argv=argv)) as (bench, running), pytest.raises(StepFailure) as caught:
+        measure(bench, running, CELL, APP)
+    assert len(tries) == 1
+    assert re.search("the generator could not be started: .*no-such-generator", caught.value.reason)
+    assert (caught.value.cause, caught.value.fatal) == (Cause.GENERATOR, True)
+
+
+def ends_after(seconds: float) -> str:
+    return f"import sys, time; print('up', flush=True); time.sleep({seconds}); print('MemoryError: full'); sys.exit(4)"
+
+
+def test_a_server_that_ends_during_the_load_ends_the_window_at_once(tmp_path: Path) -> None:
+    begin, dies = time.monotonic(), pytest.raises(StepFailure)
+    with room(tmp_path, small_generator("import time; time.sleep(30)"), ends_after(0.3)) as (bench, running), dies as caught:
+        measure(bench, running, CELL, APP)
+    assert time.monotonic() - begin < 10
+    assert caught.value.reason == "the server ended with code 4 during the load: MemoryError: full"
+    assert (caught.value.cause, caught.value.fatal) == (Cause.SERVER, True)
+
+
+def test_a_server_whose_worker_was_replaced_during_the_load_gives_no_number(tmp_path: Path) -> None:
+    replaces = "import subprocess, sys, time\nwork = [sys.executable, '-S', '-c', 'import time; time.sleep(0.5)']\n"
+    replaces += "print('up', flush=True)\nwhile True: subprocess.run(work)"
+    changes = pytest.raises(StepFailure, match="the server's processes changed during the load")
+    with room(tmp_path, small_generator("import time; time.sleep(1)"), replaces) as (bench, running), changes as caught:
+        measure(bench, running, CELL, APP)
+    assert (caught.value.cause, caught.value.fatal) == (Cause.SERVER, True)
+
+
+def test_a_server_that_floods_its_log_is_stopped_during_the_load(tmp_path: Path) -> None:
+    with room(tmp_path, small_generator()) as (_, running):
+        watch(running)
+        with running.running.log.open("r+b") as log:
+            log.truncate(LOG_LIMIT_BYTES + 1)
+        with pytest.raises(StepFailure, match="MiB of log"):
+            watch(running)
+
+
+def test_a_generator_that_never_ends_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(window, "RUN_SPARE_S", -0.5)
+    results = Results(99)
+    with room(tmp_path, small_generator(SLEEPER, results)) as (bench, running), pytest.raises(StepFailure, match="no good 1"):
+        measure_once(bench, running, CELL, APP)
+    assert results.seen[0][1].exit_code == -9
+
+
+@pytest.mark.parametrize(("warmup_s", "shots"), [(0, []), (3, [3])])
+def test_a_warm_up_is_driven_for_its_own_time_and_read_by_nobody(tmp_path: Path, warmup_s: int, shots: list[int]) -> None:
+    driven: list[int] = []
+
+    def argv(shot: Shot) -> list[str]:
+        driven.append(shot.duration_s)
+        return [sys.executable, "-S", "-c", "raise SystemExit(9)"]
+
+    generator = replace(small_generator(parse=Results(99)), argv=argv)
+    with room(tmp_path, generator) as (bench, running):
+        warm_up(bench, running, make_cell(warmup_s=warmup_s), APP)
+    assert driven == shots
+
+
+def test_a_warm_up_that_the_server_does_not_survive_fails(tmp_path: Path) -> None:
+    dies = pytest.raises(StepFailure, match="the server ended with code 4")
+    with room(tmp_path, small_generator("import time; time.sleep(30)"), ends_after(0.2)) as (bench, running), dies:
+        warm_up(bench, running, make_cell(warmup_s=1), APP)
+
+
+def test_the_generator_is_started_with_the_environment_of_its_tool_and_none_of_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WEB_CONCURRENCY", "9")
+    source = "import os; print(os.environ.get('TOOL'), os.environ.get('MINE'), os.environ.get('WEB_CONCURRENCY'))"
+    results = Results()
+    tell: Callable[[Shot], dict[str, str]] = lambda _: {"MINE": "2"}  # noqa: E731 - typed for replace()
+    with room(tmp_path, replace(small_generator(source, results), env=tell)) as (bench, running):
+        measure_once(replace(bench, program_env=(("TOOL", "1"),)), running, CELL, APP)
+    assert results.seen[0][1].stdout == "1 2 None\n"
+
+
+def test_driving_alone_reads_no_result(tmp_path: Path) -> None:
+    results = Results()
+    with room(tmp_path, small_generator("print('words')", results)) as (bench, running):
+        measure_once(bench, running, CELL, APP)
+        again = drive(bench, running, results.seen[0][0])
+    assert (again.exit_code, again.stdout, again.result) == (0, "words\n", None)
+    assert len(results.seen) == 1
