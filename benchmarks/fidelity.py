@@ -19,13 +19,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from servermatrix.analysis.stats import ratio
 from servermatrix.measure import probe, window
 from servermatrix.measure.bench import Bench, Started, serving
 from servermatrix.measure.process import Guard, adopt_orphans
 from servermatrix.model import App, Cell, Noise
 from servermatrix.plan import Overrides
 from servermatrix.prepare import Prepared, Wishes, prepare
-from servermatrix.stats import ratio
 
 DEFAULT_CELLS = ("uvicorn[http=httptools,loop=uvloop]*", "granian[loop=uvloop]*")
 

@@ -96,12 +96,13 @@ def plan_stage(folder: Path, _: int) -> Mapping[str, float]:
 
 def store_stage(folder: Path, samples: int) -> Mapping[str, float]:
     """Write the run file of a simulated run: 200 tables of 10 rows."""
-    from servermatrix import selectors, store  # noqa: PLC0415
-    from servermatrix.codec import encode  # noqa: PLC0415
+    from servermatrix import store  # noqa: PLC0415
+    from servermatrix.cli import selectors  # noqa: PLC0415
     from servermatrix.header import describe  # noqa: PLC0415
     from servermatrix.measure.run import simulate  # noqa: PLC0415
     from servermatrix.plan import Overrides  # noqa: PLC0415
     from servermatrix.prepare import Setup, Wishes, prepare  # noqa: PLC0415
+    from servermatrix.store.codec import encode  # noqa: PLC0415
 
     sets = (("app", ("plaintext", "json", "body", "sleep")), ("workers", ("1", "2", "3", "4", "5")))
     connections = tuple(range(10, 110, 10))
@@ -120,7 +121,7 @@ def store_stage(folder: Path, samples: int) -> Mapping[str, float]:
 def report_stage(folder: Path, _: int) -> Mapping[str, float]:
     """Read the stored run and write its report."""
     from servermatrix import store  # noqa: PLC0415
-    from servermatrix.analyse import analyse  # noqa: PLC0415
+    from servermatrix.analysis.analyse import analyse  # noqa: PLC0415
     from servermatrix.render.markdown import to_markdown  # noqa: PLC0415
 
     marks = [time.monotonic()]

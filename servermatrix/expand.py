@@ -7,11 +7,11 @@ from functools import cache
 from itertools import product
 from typing import NamedTuple
 
-from servermatrix.config import ExcludeEntry, IncludeEntry, Matrix
-from servermatrix.config_shape import SHARED_AXES
+from servermatrix.config.matrix import ExcludeEntry, IncludeEntry, Matrix
+from servermatrix.config.options import canonical, offers
+from servermatrix.config.shape import SHARED_AXES
 from servermatrix.contracts import Server
 from servermatrix.errors import ConfigProblems
-from servermatrix.options import canonical, offers
 
 Pairs = tuple[tuple[str, str], ...]
 

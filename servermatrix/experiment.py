@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from servermatrix import folder, store
-from servermatrix.analyse import analyse
-from servermatrix.codec import Resumed
+from servermatrix import store
+from servermatrix.analysis.analyse import analyse
 from servermatrix.errors import Exit, Unfit
 from servermatrix.header import check_same, describe, versions_needed
 from servermatrix.measure import run as measuring
@@ -22,6 +21,7 @@ from servermatrix.model import Cause, Failed, Plan, Proof, Report, Run, RunHeade
 from servermatrix.prepare import Prepared, Setup
 from servermatrix.render.document import to_json
 from servermatrix.render.markdown import to_markdown
+from servermatrix.store.codec import Resumed
 
 BYTES_PER_WINDOW = 40_000
 
@@ -61,7 +61,7 @@ def conduct(prepared: Prepared, setup: Setup, listener: Listener) -> Finished:
     header = describe(prepared, setup, versions, _now())
     plan = prepared.plan
     with _claimed(prepared, setup):
-        folder.check_room(setup.out, plan.rounds * sum(BYTES_PER_WINDOW * cell.load.windows for cell in plan.cells))
+        store.check_room(setup.out, plan.rounds * sum(BYTES_PER_WINDOW * cell.load.windows for cell in plan.cells))
         with store.open_run(setup.out, header) as writer:
             return _fill(prepared, setup, listener, Opened(header=header, plan=plan, writer=writer, versions=versions))
 
@@ -80,7 +80,7 @@ def go_on(prepared: Prepared, setup: Setup, listener: Listener, run_folder: Path
 
 def _claimed(prepared: Prepared, setup: Setup) -> contextlib.AbstractContextManager[None]:
     """Keep a second run away; a simulation disturbs nobody."""
-    return contextlib.nullcontext() if prepared.generator.plugin.simulate else folder.locked(setup.out)
+    return contextlib.nullcontext() if prepared.generator.plugin.simulate else store.locked(setup.out)
 
 
 def _fill(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) -> Finished:
@@ -98,7 +98,7 @@ def _fill(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) 
         interrupted = True
     run_folder = opened.writer.folder
     report = derive(run_folder)
-    folder.publish(setup.out, run_folder)
+    store.publish(setup.out, run_folder)
     code = Exit.INTERRUPTED if interrupted else exit_code(store.read_run(run_folder), report)
     return Finished(folder=run_folder, report=report, exit_code=code)
 
@@ -165,7 +165,7 @@ def derive(run_folder: Path) -> Report:
     for name, text in (("report.md", to_markdown(report)), ("report.json", to_json(report))):
         place = run_folder / name
         if not place.exists() or place.read_text(encoding="utf-8") != text:
-            folder.write_report(run_folder, name, text)
+            store.write_report(run_folder, name, text)
     return report
 
 

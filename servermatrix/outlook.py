@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from servermatrix.analysis.stats import rounds_needed
 from servermatrix.model import Plan
 from servermatrix.plan import estimate_s
-from servermatrix.stats import rounds_needed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import islice
 
-from servermatrix.config import Matrix
+from servermatrix.config.matrix import Matrix
+from servermatrix.config.overrides import Overrides, override
 from servermatrix.contracts import Launch, Server
 from servermatrix.errors import ConfigProblems, NothingSelected, UsageProblem
 from servermatrix.expand import Draft, Pairs, effective, expand
 from servermatrix.model import App, Cell, Excluded, Load, Plan
-from servermatrix.overrides import Overrides, override
 from servermatrix.suggest import did_you_mean, listed
 
 __all__ = [

@@ -10,7 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from servermatrix import applications, config, plan, plugins
+from servermatrix import plan, plugins
+from servermatrix.config import applications
+from servermatrix.config.matrix import read_matrix
 from servermatrix.contracts import LoadGenerator, Server
 from servermatrix.errors import Unfit, UsageProblem
 from servermatrix.measure import tools
@@ -105,7 +107,7 @@ def prepare(wishes: Wishes, *, find_tools: bool = True) -> Prepared:
     servers = plugins.load_servers(wishes.plugin_folders)
     generators = plugins.load_generators(wishes.plugin_folders)
     names = applications.app_names()
-    matrix = config.read_matrix(matrix_path(wishes.matrix), wishes.profile, servers, generators, names)
+    matrix = read_matrix(matrix_path(wishes.matrix), wishes.profile, servers, generators, names)
     matrix = plan.override(matrix, wishes.overrides, servers)
     generator = choose_generator(matrix.load.generator, generators, find_tools=find_tools)
     apps = {name: applications.builtin_app(name) for name in names}

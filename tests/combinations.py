@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 
+from servermatrix.config.options import named_values
 from servermatrix.contracts import Launch, Server
 from servermatrix.expand import Pairs, effective
-from servermatrix.options import named_values
 from servermatrix.plugins import load_servers
 
 

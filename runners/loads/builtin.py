@@ -69,7 +69,7 @@ def _read(outcome: Outcome) -> Mapping[str, object]:
         raise LoadFailure("the built-in generator wrote no result")
     try:
         found = json.loads(outcome.result)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise LoadFailure("the built-in generator's result is no JSON document") from None
     if not isinstance(found, dict) or found.get("schema") != 1:
         raise LoadFailure("the built-in generator's result is not of schema 1")
@@ -103,8 +103,10 @@ def _pairs(found: Mapping[str, object], name: str, total: int | None) -> tuple[t
     pairs = found.get(name)
     try:
         read = tuple((int(value), int(count)) for value, count in pairs) if isinstance(pairs, list) else ()
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         read = ()
+    if any(value < 0 or count < 0 for value, count in read) or list(dict(read)) != sorted(value for value, _ in read):
+        raise LoadFailure(f"the built-in generator's {name} are not counts in ascending order")
     if total is not None and sum(count for _, count in read) != total:
         raise LoadFailure(f"the built-in generator's {name} counts do not add up to {total} requests")
     return read

@@ -116,7 +116,7 @@ def _read(outcome: Outcome) -> Mapping[str, object]:
         raise LoadFailure("wrk wrote an empty result file")
     try:
         found = json.loads(outcome.result)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise LoadFailure("wrk's result file is not whole: it is no JSON document") from None
     if not isinstance(found, dict) or found.get("schema") != 1:
         raise LoadFailure("wrk's result file is not of schema 1")
@@ -163,9 +163,12 @@ def _histogram(found: Mapping[str, object]) -> dict[int, int]:
     if not isinstance(pairs, list) or not pairs:
         raise LoadFailure("wrk's result file has no latency histogram")
     try:
-        return {int(us): int(count) for us, count in pairs}
-    except (TypeError, ValueError):
-        raise LoadFailure("wrk's result file has a damaged latency histogram") from None
+        read = {int(us): int(count) for us, count in pairs}
+    except (TypeError, ValueError, OverflowError):
+        read = {}
+    if not read or min(read) < 0 or min(read.values()) < 0:
+        raise LoadFailure("wrk's result file has a damaged latency histogram")
+    return read
 
 
 LOAD = LoadGenerator(

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import click
 
-from servermatrix import applications, plugins
+from servermatrix import plugins
+from servermatrix.config import applications
+from servermatrix.config.schema import schema_text
 from servermatrix.errors import Unfit, UsageProblem
-from servermatrix.schema import schema_text
 
 CONFIGURATION, SCHEMA = "matrix.yaml", "matrix.schema.json"
 

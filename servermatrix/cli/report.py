@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from servermatrix import experiment, store
-from servermatrix.analyse import analyse
+from servermatrix.analysis.analyse import analyse
 from servermatrix.cli.show import AS_JSON, show
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
-from servermatrix import applications, plugins
-from servermatrix.schema import schema_text
+from servermatrix import plugins
+from servermatrix.config import applications
+from servermatrix.config.schema import schema_text
 
 
 @click.command()

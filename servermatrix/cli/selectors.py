@@ -12,8 +12,8 @@ import click
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from servermatrix import applications
-from servermatrix.config_shape import seconds
+from servermatrix.config import applications
+from servermatrix.config.shape import seconds
 from servermatrix.errors import UsageProblem
 from servermatrix.model import App, Expect, Request
 from servermatrix.plan import Overrides

@@ -25,7 +25,7 @@ SOURCES = [*ENGINE.values(), *sorted((ROOT / "runners").rglob("*.py")), *APPS]
 LEAVES = {"errors": set[str](), "model": set[str](), "contracts": {"servermatrix.model"}}
 MACHINE = {"subprocess", "socket", "psutil", "http.client", "multiprocessing", "resource", "ctypes", "asyncio", "pty", "ssl"}
 MEASURING = "servermatrix.measure"
-RIGHT_OF_THE_BORDER = ("stats", "analyse", "summarise", "pairs", "ranking", "flags", "headline", "render")
+RIGHT_OF_THE_BORDER = ("analysis", "render")
 LEFT_OF_THE_BORDER = ("measure", "plugins", "prepare", "experiment", "header", "cli")
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from servermatrix.applications import app_names, builtin_app
+from servermatrix.config.applications import app_names, builtin_app
 from servermatrix.measure.probe import Answer, complaint
 from servermatrix.plugins import builtin_root
 

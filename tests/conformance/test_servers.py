@@ -7,8 +7,8 @@ import re
 import pytest
 from packaging.requirements import Requirement
 
+from servermatrix.config.options import canonical, offers
 from servermatrix.contracts import Server
-from servermatrix.options import canonical, offers
 from servermatrix.plugins import load_servers
 from tests.combinations import Combination, combinations, option_sets
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from servermatrix import applications, plugins
+from servermatrix import plugins
+from servermatrix.config import applications
 from servermatrix.contracts import Launch, Server, Shot
 from servermatrix.measure import run, tools
 from servermatrix.measure.bench import Bench

@@ -113,9 +113,7 @@ def test_a_report_made_again_has_the_same_bytes(run_cli: RunCli, fake: tuple[str
     assert (tmp_path / "reports" / "latest.md").read_bytes() == before["report.md"]
 
 
-def test_the_line_printed_to_reproduce_a_row_makes_that_row_again(
-    run_cli: RunCli, fake: tuple[str, ...], tmp_path: Path
-) -> None:
+def test_the_line_printed_to_reproduce_a_row_makes_that_row_again(run_cli: RunCli, fake: tuple[str, ...], tmp_path: Path) -> None:
     assert run_cli("run", *fake, "-q", "-s", "workers=2", "--profile", "smoke", "-k", "granian*", "-k", "uv*").returncode == 0
     lines = (tmp_path / "reports" / "latest.md").read_text().splitlines()
     (line,) = (line for line in lines if line.startswith("python3 run_matrix.py") and "granian[loop=uvloop]" in line)
@@ -158,6 +156,11 @@ def test_a_report_of_nothing_is_exit_code_5(run_cli: RunCli) -> None:
         ("run", "--resume", "latest", "--rounds", "3"),
         ("run", "--matrix", "nosuch.yaml"),
         ("run", "--header", "broken"),
+        ("run", "--app", "a:b", "--path", "/\u00fc"),
+        ("run", "--app", "a:b", "--path", "x"),
+        ("run", "--app", "a:b", "--path", "/a b"),
+        ("run", "--app", "a:b", "--method", "GET /"),
+        ("run", "--app", "a:b", "--header", "x: \u20ac"),
         ("report", "--nosuch"),
         ("nosuch",),
     ],

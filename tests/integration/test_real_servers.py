@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from servermatrix.applications import builtin_app
+from servermatrix.config.applications import builtin_app
 from servermatrix.measure.bench import Bench, log_name
 from servermatrix.measure.environments import distributions, installed
 from servermatrix.measure.probe import Patience

@@ -9,7 +9,7 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from servermatrix.analyse import analyse
+from servermatrix.analysis.analyse import analyse
 from servermatrix.model import UNRANKED, Cause, Cell, Measured, Report, Run, Sample, Summary, Window
 from tests.unit.analyse_runs import cell, failed, measured, run, skipped, window
 

@@ -9,7 +9,7 @@ from itertools import groupby
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from servermatrix.config import Axes, ExcludeEntry, LoadSettings, Matrix
+from servermatrix.config.matrix import Axes, ExcludeEntry, LoadSettings, Matrix
 from servermatrix.contracts import Choice, Count, Flag, Server
 from servermatrix.errors import ConfigProblems
 from servermatrix.model import App, Cell, Noise, Plan

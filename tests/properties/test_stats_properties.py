@@ -8,8 +8,8 @@ from math import isclose
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servermatrix import pairs, stats
-from servermatrix.ranking import contest
+from servermatrix.analysis import pairs, stats
+from servermatrix.analysis.ranking import contest
 
 finite = st.floats(-1e3, 1e3)
 coarse = st.integers(-3, 3).map(float)

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from servermatrix.codec import Record, Resumed, decode, encode
 from servermatrix.model import (
     App,
     Cause,
@@ -33,6 +32,7 @@ from servermatrix.model import (
     Window,
 )
 from servermatrix.store import RUN_FILE, read_run, reopen_run
+from servermatrix.store.codec import Record, Resumed, decode, encode
 
 TEXT = st.text(st.characters(), max_size=12)
 WORDS = st.lists(TEXT, max_size=3).map(tuple)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from servermatrix.analyse import analyse
+from servermatrix.analysis.analyse import analyse
 from servermatrix.model import Cause, Estimate, LoadStats, Measured, Report, Sample, Summary
 from tests.unit.analyse_runs import cell, failed, measured, rates, run, series, skipped, window
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from servermatrix.flags import cell_flags, server_busy
+from servermatrix.analysis.flags import cell_flags, server_busy
 from servermatrix.model import UNRANKED, Cell, Flag, Usage
 from tests.unit.analyse_runs import cell, window
 

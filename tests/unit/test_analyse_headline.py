@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import chain
 
-from servermatrix.analyse import analyse
+from servermatrix.analysis.analyse import analyse
 from servermatrix.model import Cause, Cell, Sample
 from tests.unit.analyse_runs import cell, cells, failed, measured, rates, run, series
 
@@ -22,13 +22,13 @@ def answer(of: Sequence[Cell], *samples: Sequence[Sample], rounds: int = 10) -> 
 
 def test_one_winner_is_named_with_how_much_and_against_whom() -> None:
     said = answer([A, B, C], series(A, rates(10_000)), series(B, rates(21_000)), series(C, rates(15_000)))
-    assert said == "b[] serves plaintext 2.10x [2.10, 2.10] as many requests per second as a[]"
+    assert said == "b serves plaintext 2.10x [2.10, 2.10] as many requests per second as a"
 
 
 def test_a_tie_for_the_lead_is_no_win_of_the_first_row() -> None:
     said = answer([A, B, C], series(A, rates(20_000)), series(B, wobbling(20_000)), series(C, rates(10_000)))
-    assert said.startswith("b[] and a[] are tied for the lead on plaintext; b[] serves 2.0")
-    assert said.endswith("as many requests per second as c[]")
+    assert said.startswith("b and a are tied for the lead on plaintext; b serves 2.0")
+    assert said.endswith("as many requests per second as c")
 
 
 def test_a_long_tie_names_three() -> None:
@@ -70,20 +70,20 @@ def test_when_all_rows_are_flagged_the_answer_says_with_what() -> None:
 def test_when_all_rows_but_one_are_flagged_that_one_has_not_won() -> None:
     idle = {"server_cpu_us": 1_000_000}
     said = answer([A, B, C], series(A, rates(1_000), **idle), series(B, rates(5_000)), series(C, rates(900), **idle))
-    assert said == "nothing can be ranked: every row but b[] is flagged (under-driven)"
+    assert said == "nothing can be ranked: every row but b is flagged (under-driven)"
 
 
 def test_flagged_rows_beside_a_winner_are_counted() -> None:
     idle = {"server_cpu_us": 1_000_000}
     said = answer([A, B, C], series(A, rates(1_000)), series(B, rates(5_000)), series(C, rates(9_000), **idle))
-    assert said == "b[] serves plaintext 5.00x [5.00, 5.00] as many requests per second as a[]; 1 flagged row not ranked"
+    assert said == "b serves plaintext 5.00x [5.00, 5.00] as many requests per second as a; 1 flagged row not ranked"
 
 
 def test_a_single_row_is_told_with_its_number_and_compared_with_nothing() -> None:
     assert answer([A], series(A, [20_000.0] * 10)) == (
-        "a[] serves plaintext at 20,000 [20,000, 20,000] requests/s; nothing to compare it with"
+        "a serves plaintext at 20,000 [20,000, 20,000] requests/s; nothing to compare it with"
     )
-    assert answer([A], [measured(A, 1)]) == ("a[] serves plaintext at 10,000 requests/s (few rounds); nothing to compare it with")
+    assert answer([A], [measured(A, 1)]) == ("a serves plaintext at 10,000 requests/s (few rounds); nothing to compare it with")
 
 
 def test_nothing_measured_is_said_so() -> None:
@@ -95,8 +95,8 @@ def test_two_tables_are_told_apart_by_what_differs() -> None:
     json = cell("a", app="json", workers=2)
     said = answer([A, json], [measured(A, 1)], [measured(json, 1)])
     parts = said.split(". ")
-    assert parts[0].startswith("plaintext, 1 worker: a[] serves")
-    assert parts[1].startswith("json, 2 workers: a[] serves")
+    assert parts[0].startswith("plaintext, 1 worker: a serves")
+    assert parts[1].startswith("json, 2 workers: a serves")
 
 
 def test_after_three_tables_the_rest_is_counted() -> None:

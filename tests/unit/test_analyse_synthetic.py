@@ -10,10 +10,10 @@ from dataclasses import replace
 
 import pytest
 
-from servermatrix.analyse import analyse
+from servermatrix.analysis.analyse import analyse
+from servermatrix.analysis.ranking import contest
+from servermatrix.analysis.summarise import summarise
 from servermatrix.model import Flag, Table
-from servermatrix.ranking import contest
-from servermatrix.summarise import summarise
 from tests.unit.analyse_runs import cells, run, simulated
 
 MATRICES = 300
@@ -90,7 +90,7 @@ def test_a_clear_order_is_found_whole_and_the_winner_named() -> None:
     assert last.low is not None
     assert last.high is not None
     assert last.low <= 1.5**-4 <= last.high
-    assert table.answer.startswith("s0004[] serves plaintext 4.91x [4.69, 5.21] as many")
+    assert table.answer.startswith("s0004 serves plaintext 5.00x [4.79, 5.20] as many")
 
 
 def test_pairing_by_round_finds_what_the_drift_would_hide() -> None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from servermatrix.analyse import analyse
+from servermatrix.analysis.analyse import analyse
 from servermatrix.errors import Exit, UsageProblem
 from servermatrix.model import Cause, Estimate, Flag, Ranking
 from tests.unit.analyse_runs import cell, cells, failed, measured, rates, run, series, window
@@ -145,7 +145,7 @@ def test_a_reference_is_exactly_once_itself() -> None:
     assert found.ratio == Estimate(value=1.0, low=1.0, high=1.0, n=10)
 
 
-@pytest.mark.parametrize("name", ["s0001[]", "s0001[]/h1/w1/c64/plaintext"])
+@pytest.mark.parametrize("name", ["s0001", "s0001/h1/w1/c64/plaintext"])
 def test_the_reference_can_be_named_by_setting_or_cell(name: str) -> None:
     a, b = cells(2)
     report = analyse(run([a, b], [*series(a, rates(20_000)), *series(b, rates(10_000))], 10), name)
@@ -156,12 +156,12 @@ def test_the_reference_can_be_named_by_setting_or_cell(name: str) -> None:
 
 def test_a_table_without_the_named_reference_uses_its_fastest_row() -> None:
     a, b, c = cell("a"), cell("b"), cell("c", app="json")
-    report = analyse(run([a, b, c], [measured(b, 1), measured(c, 1), failed(a, 1, Cause.SERVER)]), "a[]")
+    report = analyse(run([a, b, c], [measured(b, 1), measured(c, 1), failed(a, 1, Cause.SERVER)]), "a")
     assert [table.reference for table in report.tables] == [b.id, c.id]
 
 
 def test_a_misspelt_reference_is_named_with_a_suggestion() -> None:
-    with pytest.raises(UsageProblem, match=r"no cell 'uvicron\[\]'.*did you mean 'uvicorn\[\]'") as problem:
-        analyse(run([cell("uvicorn")], []), "uvicron[]")
+    with pytest.raises(UsageProblem, match=r"no cell 'uvicron'.*did you mean 'uvicorn'") as problem:
+        analyse(run([cell("uvicorn")], []), "uvicron")
     assert problem.value.exit_code is Exit.USAGE
     assert problem.value.tip

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from servermatrix.applications import app_names, builtin_app, read_literals, user_app
+from servermatrix.config.applications import app_names, builtin_app, read_literals, user_app
 from servermatrix.errors import Exit, UsageProblem
 from servermatrix.model import App, Expect, Request
 from servermatrix.plugins import builtin_root

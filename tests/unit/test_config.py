@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from servermatrix.applications import app_names
-from servermatrix.config import Axes, LoadSettings, Matrix, read_matrix
+from servermatrix.config.applications import app_names
+from servermatrix.config.matrix import Axes, LoadSettings, Matrix, read_matrix
 from servermatrix.contracts import Choice, Count, Flag, LoadGenerator, LoadStats, Server
 from servermatrix.errors import Exit, UsageProblem
 from servermatrix.model import Noise

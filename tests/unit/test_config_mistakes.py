@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from servermatrix.config import read_matrix
+from servermatrix.config.matrix import read_matrix
 from servermatrix.contracts import Choice, Count, Flag, LoadGenerator, LoadStats, Server
 from servermatrix.errors import ConfigProblems, Exit
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from servermatrix.config.options import canonical, named_values, offered, offers, repeated, whole
 from servermatrix.contracts import Choice, Count, Flag, Option
-from servermatrix.options import canonical, named_values, offered, offers, repeated, whole
 from servermatrix.suggest import did_you_mean, listed
 
 LOOP = Choice(values=("asyncio", "uvloop"), default="uvloop")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from servermatrix.applications import app_names
-from servermatrix.config_shape import AxesShape, LoadShape, MatrixShape, NoiseShape
+from servermatrix.config.applications import app_names
+from servermatrix.config.schema import matrix_schema, schema_text
+from servermatrix.config.shape import AxesShape, LoadShape, MatrixShape, NoiseShape
 from servermatrix.contracts import Choice, Count, Flag, LoadGenerator, LoadStats, Option, Server
 from servermatrix.plugins import load_generators, load_servers
-from servermatrix.schema import matrix_schema, schema_text
 
 ROOT = Path(__file__).parents[2]
 

@@ -12,11 +12,13 @@ import click
 import pytest
 
 from runners.loads import fake
-from servermatrix import applications, cli, config, plugins
+from servermatrix import cli, plugins
+from servermatrix.analysis.stats import rounds_needed
+from servermatrix.config import applications
+from servermatrix.config.matrix import read_matrix
 from servermatrix.errors import Exit
 from servermatrix.model import Flag
 from servermatrix.prepare import Wishes, prepare
-from servermatrix.stats import rounds_needed
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README, CONTRIBUTING, READING = (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "docs/reading-the-table.md"))
@@ -108,7 +110,7 @@ def test_the_readme_explains_every_flag_of_a_row() -> None:
 def test_every_matrix_in_the_readme_reads_as_one(block: str, tmp_path: Path) -> None:
     matrix, servers = tmp_path / "matrix.yaml", plugins.load_servers((write_example(tmp_path),))
     matrix.write_text(block)
-    found = config.read_matrix(matrix, "quick", servers, plugins.load_generators(), applications.app_names())
+    found = read_matrix(matrix, "quick", servers, plugins.load_generators(), applications.app_names())
     assert found.servers
 
 

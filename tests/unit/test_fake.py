@@ -9,9 +9,9 @@ from statistics import fmean, stdev
 import pytest
 
 from runners.loads.fake import LOAD, simulate
+from servermatrix.analysis.stats import median, weighted_percentile
 from servermatrix.contracts import LoadFailure, Outcome, Question, Shot, Window
 from servermatrix.model import Request
-from servermatrix.stats import median, weighted_percentile
 
 UVICORN = "uvicorn[http=h11,loop=uvloop]/h1/w1/c64/plaintext"
 GRANIAN = "granian[loop=uvloop]/h1/w1/c64/plaintext"

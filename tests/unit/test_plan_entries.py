@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from servermatrix.config import Axes, LoadSettings, Matrix
+from servermatrix.config.matrix import Axes, LoadSettings, Matrix
 from servermatrix.contracts import Choice, Count, Server
 from servermatrix.errors import ConfigProblems
 from servermatrix.model import App, Noise, Plan

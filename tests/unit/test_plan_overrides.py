@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from servermatrix.config import Axes, LoadSettings, Matrix
+from servermatrix.config.matrix import Axes, LoadSettings, Matrix
 from servermatrix.contracts import Choice, Count, Flag, Server
 from servermatrix.errors import Exit, UsageProblem
 from servermatrix.model import App, Noise

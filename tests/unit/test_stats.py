@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from servermatrix import stats
+from servermatrix.analysis import stats
 from servermatrix.model import Estimate
 
 

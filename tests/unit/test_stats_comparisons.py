@@ -14,7 +14,7 @@ import pytest
 import scikit_posthocs
 from statsmodels.stats.multitest import multipletests
 
-from servermatrix import pairs, stats
+from servermatrix.analysis import pairs, stats
 
 
 def seeded(seed: object) -> Random:
@@ -168,5 +168,5 @@ def test_a_true_ratio_of_the_detectable_size_is_seen_about_every_second_time() -
 
 
 def test_neither_statistics_nor_the_analysis_load_numpy_before_they_compare() -> None:
-    code = "import sys, servermatrix.analyse; sys.exit('numpy' in sys.modules)"
+    code = "import sys, servermatrix.analysis.analyse; sys.exit('numpy' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

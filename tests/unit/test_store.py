@@ -16,7 +16,6 @@ from pathlib import Path
 import pytest
 
 from servermatrix import store
-from servermatrix.codec import Record, Resumed, decode, encode
 from servermatrix.errors import Exit, NothingSelected, StoredRunUnreadable, Unfit
 from servermatrix.model import (
     RUN_SCHEMA,
@@ -29,6 +28,7 @@ from servermatrix.model import (
     Usage,
     Window,
 )
+from servermatrix.store.codec import Record, Resumed, decode, encode
 from tests.golden.report_examples import HEADER, PROOF, UVLOOP
 
 USAGE = Usage(

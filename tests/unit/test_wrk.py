@@ -24,8 +24,8 @@ SHOT = Shot(
     threads=1,
     duration_s=2,
     timeout_s=7,
-    folder="/work/cell",
-    result="/work/cell/result.json",
+    folder="/cell",
+    result="/cell/result.json",
 )
 LATENCIES = st.dictionaries(st.integers(1, 5000), st.integers(1, 50), min_size=1, max_size=40)
 
@@ -65,7 +65,7 @@ def stats_correct(measured: dict[int, int], interval: int) -> dict[int, int]:
 def test_the_command_line_says_everything_that_is_asked() -> None:
     assert wrk.argv(SHOT) == [
         *("/usr/bin/wrk", "-t", "1", "-c", "16", "-d", "2s", "--timeout", "7s"),
-        *("-s", "/work/cell/report.lua", "http://127.0.0.1:8000/items?id=1"),
+        *("-s", "/cell/report.lua", "http://127.0.0.1:8000/items?id=1"),
     ]
 
 

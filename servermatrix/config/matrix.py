@@ -6,13 +6,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from servermatrix.config_names import Known, canonical_axis, check_names, options_of
-from servermatrix.config_shape import SHARED_AXES, MatrixShape, read_shape
-from servermatrix.config_text import Fields, Mistake, Node, Place, Word, child, merged, read_tree, rendered
+from servermatrix.config.names import Known, canonical_axis, check_names, options_of
+from servermatrix.config.options import canonical, offers
+from servermatrix.config.shape import SHARED_AXES, MatrixShape, read_shape
+from servermatrix.config.text import Fields, Mistake, Node, Place, Word, child, merged, read_tree, rendered
 from servermatrix.contracts import LoadGenerator, Option, Server
 from servermatrix.errors import ConfigProblems, UsageProblem
 from servermatrix.model import Noise
-from servermatrix.options import canonical, offers
 from servermatrix.suggest import did_you_mean, listed
 
 Values = tuple[str, ...]

@@ -6,13 +6,13 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
+from servermatrix.analysis.headline import report_answer, table_answer
+from servermatrix.analysis.ranking import contest, is_rankable, rankings, ratio_to
+from servermatrix.analysis.stats import rounds_needed
+from servermatrix.analysis.summarise import Row, summarise
 from servermatrix.errors import UsageProblem
-from servermatrix.headline import report_answer, table_answer
 from servermatrix.model import UNRANKED, Cell, Flag, PlannedCell, Report, Run, Sample, Summary, Table
-from servermatrix.ranking import contest, is_rankable, rankings, ratio_to
-from servermatrix.stats import rounds_needed
 from servermatrix.suggest import did_you_mean
-from servermatrix.summarise import Row, summarise
 
 
 def analyse(run: Run, reference: str | None = None) -> Report:

@@ -11,8 +11,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
-from servermatrix.codec_header import read_header
-from servermatrix.jsonvalue import Raw, an_object, number, objects, pairs, part, text, texts, whole, wholes, wholes_by_name
 from servermatrix.model import (
     Cause,
     Failed,
@@ -25,6 +23,8 @@ from servermatrix.model import (
     Usage,
     Window,
 )
+from servermatrix.store.codec_header import read_header
+from servermatrix.store.jsonvalue import Raw, an_object, number, objects, pairs, part, text, texts, whole, wholes, wholes_by_name
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,7 +45,21 @@ def user_app(target: str, folder: str, request: Request, expect: Expect) -> App:
     if not Path(folder).is_dir():
         raise UsageProblem(f"there is no folder {folder} to import {target} from", "name it with --app-dir DIR")
     # Servers start in a work folder of their own, where a relative path would mean something else.
-    return App(name=target, target=target, folder=str(Path(folder).resolve()), request=request, expect=expect)
+    return App(name=target, target=target, folder=str(Path(folder).resolve()), request=checked(request, "--app"), expect=expect)
+
+
+def checked(request: Request, source: str) -> Request:
+    """Return the request when it can be sent as it is; UsageProblem names the part that cannot."""
+    if not re.fullmatch(r"[A-Z]+", request.method):
+        raise UsageProblem(f"{source}: {request.method!r} is not an HTTP method", "for example: GET, POST")
+    if not re.fullmatch(r"/[!-~]*", request.path):
+        raise UsageProblem(
+            f"{source}: the path {request.path!r} cannot be sent as it is", "begin with / and percent-encode the rest"
+        )
+    for name, value in request.headers:
+        if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[\t -~\x80-\xff]*", value):
+            raise UsageProblem(f"{source}: the header {name!r}: {value!r} cannot be sent", "use Latin-1 text without line ends")
+    return request
 
 
 def _is_target(target: str) -> bool:
@@ -62,13 +77,14 @@ def read_literals(file: Path) -> tuple[Request, Expect]:
     expect = _literal(file, body, "EXPECT", _EXPECT_KEYS)
     headers = request.get("headers", {})
     pairs = tuple((str(name), str(value)) for name, value in headers.items()) if isinstance(headers, dict) else ()
+    asked = Request(
+        method=str(request.get("method", Request().method)),
+        path=str(request.get("path", Request().path)),
+        headers=pairs,
+        body=str(request.get("body", Request().body)),
+    )
     return (
-        Request(
-            method=str(request.get("method", Request().method)),
-            path=str(request.get("path", Request().path)),
-            headers=pairs,
-            body=str(request.get("body", Request().body)),
-        ),
+        checked(asked, str(file)),
         Expect(
             status=int(str(expect.get("status", Expect().status))),
             body=_text_or_none(expect.get("body")),

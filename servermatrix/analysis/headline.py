@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from servermatrix.analysis.ranking import Contest, ratio_to
+from servermatrix.analysis.summarise import Row
 from servermatrix.model import UNRANKED, Estimate, Flag, Summary, Table
-from servermatrix.ranking import Contest, ratio_to
-from servermatrix.summarise import Row
 
 MOST_TABLES = 3
 MOST_NAMES = 3

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from servermatrix.errors import StoredRunUnreadable
-from servermatrix.jsonvalue import Raw, an_object, number, objects, optional_text, pairs, part, text, texts, whole
 from servermatrix.model import (
     RUN_SCHEMA,
     App,
@@ -17,6 +16,7 @@ from servermatrix.model import (
     Request,
     RunHeader,
 )
+from servermatrix.store.jsonvalue import Raw, an_object, number, objects, optional_text, pairs, part, text, texts, whole
 
 
 def _load(raw: Raw) -> Load:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from servermatrix.analysis.stats import MIN_ROUNDS, median
 from servermatrix.model import Cell, Flag, Noise, Usage
-from servermatrix.stats import MIN_ROUNDS, median
 
 GENERATOR_FULL = 0.85  # share of the generator's threads from which on it, not the server, may be the limit
 SERVER_FULL = 0.90  # at 64 connections a saturated single-process server shows 0.9 to 1.0

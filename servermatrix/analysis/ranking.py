@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import log, nan
 
+from servermatrix.analysis.pairs import all_pairs, common_rounds, detectable_ratio, pair_differences, signed_ranks
+from servermatrix.analysis.stats import ALPHA, holm, letters, rank_intervals, ratio
+from servermatrix.analysis.summarise import Row
 from servermatrix.model import UNRANKED, Estimate, Ranking
-from servermatrix.pairs import all_pairs, common_rounds, detectable_ratio, pair_differences, signed_ranks
-from servermatrix.stats import ALPHA, holm, letters, rank_intervals, ratio
-from servermatrix.summarise import Row
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from servermatrix.config_shape import SHARED_AXES, AxesShape
-from servermatrix.config_text import Fields, Mistake, Node, Place, Row, Word, child, words
+from servermatrix.config.options import canonical, named_values, offered, offers, repeated, whole
+from servermatrix.config.shape import SHARED_AXES, AxesShape
+from servermatrix.config.text import Fields, Mistake, Node, Place, Row, Word, child, words
 from servermatrix.contracts import LoadGenerator, Option, Server
-from servermatrix.options import canonical, named_values, offered, offers, repeated, whole
 from servermatrix.suggest import did_you_mean, listed
 
 DEFAULT_CONNECTIONS = str(AxesShape().connections[0])

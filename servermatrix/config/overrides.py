@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from servermatrix.config import Axes, LoadSettings, Matrix
-from servermatrix.config_shape import SHARED_AXES
+from servermatrix.config.matrix import Axes, LoadSettings, Matrix
+from servermatrix.config.options import canonical, named_values, offered, offers, whole
+from servermatrix.config.shape import SHARED_AXES
 from servermatrix.contracts import Option, Server
 from servermatrix.errors import UsageProblem
 from servermatrix.model import App, Noise
-from servermatrix.options import canonical, named_values, offered, offers, whole
 from servermatrix.suggest import did_you_mean, listed
 
 T = TypeVar("T")

@@ -9,7 +9,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
-from servermatrix.config_text import Fields, Mistake, Node, Place, Row, Word, find, plain
+from servermatrix.config.text import Fields, Mistake, Node, Place, Row, Word, find, plain
 from servermatrix.suggest import did_you_mean, listed
 
 _DURATION = re.compile(r"([0-9]{1,9}) ?(s|m|)")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from servermatrix.config_names import Known, options_of
+from servermatrix.config.names import Known, options_of
+from servermatrix.config.options import named_values
 from servermatrix.contracts import Count, Flag, LoadGenerator, Option, Server
-from servermatrix.options import named_values
 
 Json = str | float | bool | Sequence["Json"] | Mapping[str, "Json"]
 Schema = Mapping[str, Json]

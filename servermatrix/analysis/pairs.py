@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from math import exp
 from typing import TYPE_CHECKING
 
-from servermatrix.stats import ALPHA, critical, median, signed_rank, two_sided
+from servermatrix.analysis.stats import ALPHA, critical, median, signed_rank, two_sided
 
 if TYPE_CHECKING:
     import numpy as np

@@ -1,4 +1,4 @@
-"""Runs as they are kept: run files, their folders and their names; it measures nothing and renders nothing."""
+"""The run file: written record by record, read back whole or as far as it goes."""
 
 from __future__ import annotations
 
@@ -11,24 +11,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Self
 
-from servermatrix.codec import Record, Resumed, decode, encode
 from servermatrix.errors import NothingSelected, StoredRunUnreadable
-from servermatrix.folder import check_room, locked, publish, refused, sync_folder, write_all, write_report
 from servermatrix.model import Proof, Run, RunHeader, Sample
-
-__all__ = [
-    "RUN_FILE",
-    "RunWriter",
-    "check_room",
-    "find_run",
-    "locked",
-    "new_run_id",
-    "open_run",
-    "publish",
-    "read_run",
-    "reopen_run",
-    "write_report",
-]
+from servermatrix.store.codec import Record, Resumed, decode, encode
+from servermatrix.store.folder import refused, sync_folder, write_all
 
 RUN_FILE = "run.jsonl"
 LATEST = "latest"

@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
-from servermatrix.flags import cell_flags
+from servermatrix.analysis.flags import cell_flags
+from servermatrix.analysis.stats import estimate, median, weighted_percentile
 from servermatrix.model import Cause, Failed, Measured, PlannedCell, Sample, Skipped, Summary, Usage, Window
-from servermatrix.stats import estimate, median, weighted_percentile
 
 NOT_REACHED = "not reached before the run ended"
 

@@ -1,0 +1,1 @@
+"""Right of the border: stored facts -> a report; nothing here starts, measures or prints."""
