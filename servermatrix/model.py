@@ -55,10 +55,18 @@ class Load:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
-    """How much of one core others may use, and what share of CPU time the host may steal, in a valid window (0-1)."""
+    """What a valid window may suffer: how much of one core others use, what share of CPU time the host steals.
+
+    A limit of 1 or more is none; where both are none, a CPU quota is accepted too.
+    """
 
     foreign_cpu: float = 0.10
     steal: float = 0.02
+
+    @property
+    def limited(self) -> bool:
+        """Tell whether anything is refused at all."""
+        return self.foreign_cpu < 1 or self.steal < 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,8 +50,8 @@ def _keys(known: Known) -> Schema:
         "windows": {"description": "measured windows per start", **_COUNT},
     }
     noise: Schema = {
-        "foreign_cpu": {"description": "CPU that other processes may use, in cores", **_SHARE},
-        "steal": {"description": "share of CPU time that the host may steal", **_SHARE, "maximum": 1},
+        "foreign_cpu": {"description": "share of one core that other processes may use; 1: no limit", **_SHARE},
+        "steal": {"description": "share of CPU time that the host may steal; 1: no limit", **_SHARE, "maximum": 1},
     }
     return {
         "servers": {"description": "each server with its own options", **_object(servers), "minProperties": 1},

@@ -123,11 +123,11 @@ def used_between(before: usage.Reading, after: usage.Reading, generator_us: int,
 
 def check_noise(used: Usage, limits: Noise) -> None:
     """Refuse a window that others disturbed; the causes are independent of which server is measured."""
-    if used.foreign_cpu > limits.foreign_cpu:
+    if used.foreign_cpu > limits.foreign_cpu and limits.foreign_cpu < 1:
         raise StepFailure(Cause.NOISE, f"other programs used {used.foreign_cpu:.0%} of a core during the window")
-    if used.steal > limits.steal:
+    if used.steal > limits.steal and limits.steal < 1:
         raise StepFailure(Cause.NOISE, f"the host took away {used.steal:.1%} of the CPU time during the window")
-    if used.throttled_us:
+    if used.throttled_us and limits.limited:
         raise StepFailure(Cause.NOISE, f"a CPU quota held this container back for {used.throttled_us / 1000:.0f} ms")
 
 

@@ -166,4 +166,8 @@ def substitute(header: RunHeader) -> str:
 
 def noise(header: RunHeader) -> str:
     """Say what a valid window allowed."""
-    return f"others up to {percent(header.noise.foreign_cpu)} of one core, steal up to {percent(header.noise.steal)}"
+    limits = header.noise
+    if not limits.limited:
+        return "any"
+    others = f"others up to {percent(limits.foreign_cpu)} of one core" if limits.foreign_cpu < 1 else "others without limit"
+    return f"{others}, steal up to {percent(limits.steal)}" if limits.steal < 1 else f"{others}, any steal"

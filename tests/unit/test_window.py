@@ -293,3 +293,12 @@ def test_driving_alone_reads_no_result(tmp_path: Path) -> None:
         again = drive(bench, running, results.seen[0][0])
     assert (again.exit_code, again.stdout, again.result) == (0, "words\n", None)
     assert len(results.seen) == 1
+
+
+def test_limits_of_one_accept_any_noise_and_a_quota_too() -> None:
+    loud = replace(CALM, foreign_cpu=3.5, steal=1.0, throttled_us=9)
+    check_noise(loud, Noise(foreign_cpu=1.0, steal=1.0))
+    with pytest.raises(StepFailure, match="host took away"):
+        check_noise(loud, Noise(foreign_cpu=1.0))
+    with pytest.raises(StepFailure, match="CPU quota"):
+        check_noise(replace(loud, steal=0.0), Noise(foreign_cpu=1.0))
