@@ -23,10 +23,11 @@ def generator_busy(usage: Usage, threads: int) -> float:
 def server_busy(usage: Usage, workers: int, cores: int) -> float:
     """Return the share (0 and up) of the CPU time its workers could have that the server used.
 
-    Which process the host stole from is not told, and a busy one is hit most: all of it is taken as stolen from the server,
-    so that a low share is never the host's doing.
+    They cannot have what the generator used on shared cores. Which process the host stole from is not told, and a busy one is
+    hit most: all of it is taken as stolen from the server, so that a low share is never the host's doing.
     """
-    available = usage.wall_us * (workers - usage.steal * cores)
+    reachable = min(workers, cores - usage.generator_cpu_us / usage.wall_us)
+    available = usage.wall_us * (reachable - usage.steal * cores)
     return usage.server_cpu_us / available if available > 0 else 1.0
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from servermatrix import plugins
+from servermatrix.cli.selectors import PYTHON
 from servermatrix.cli.show import AS_JSON
 from servermatrix.errors import Exit
 from servermatrix.measure.doctor import examine
@@ -16,7 +17,7 @@ from servermatrix.render import findings
 
 
 @click.command()
-@click.option("--python", default=sys.executable, metavar="PATH", help="Interpreter that runs the servers.")
+@PYTHON
 @click.option("--runners", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="More plug-ins; repeatable.")
 @AS_JSON
 def doctor(python: str, runners: tuple[Path, ...], *, as_json: bool) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import os
 import re
+import shutil
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -63,6 +65,19 @@ class Counts(click.ParamType[tuple[int, ...]]):
         return tuple(int(part) for part in str(value).split(","))
 
 
+class Interpreter(click.ParamType[str]):
+    """A Python interpreter by path or by name."""
+
+    name = "path"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Make it absolute: servers start in a folder of their own. Links are kept, since a venv's Python is one."""
+        found = shutil.which(str(value))
+        if found is None:
+            self.fail(f"there is no Python interpreter {value!r}", param, ctx)
+        return os.path.abspath(found)  # noqa: PTH100 - pathlib's resolve() would follow the link out of the venv
+
+
 class Header(click.ParamType[tuple[str, str]]):
     """`name: value`."""
 
@@ -106,9 +121,13 @@ OWN_APP = (
     click.option("--expect-contains", metavar="TEXT", help="Text that the right answer contains."),
 )
 
+PYTHON = click.option(
+    "--python", default=sys.executable, type=Interpreter(), metavar="PATH", help="Interpreter of the servers; default: our own."
+)
+
 CONDUCT = (
     click.option("--out", default="reports", type=click.Path(path_type=Path), metavar="DIR", show_default=True),
-    click.option("--python", default="", metavar="PATH", help="Interpreter that runs the servers; default: the tool's own."),
+    PYTHON,
     click.option("--pin", default="auto", type=click.Choice(["auto", "on", "off"]), show_default=True),
     click.option("--port", default=0, type=click.IntRange(0, 65535), metavar="N", help="Fixed port; default: a free one each."),
     click.option(
@@ -194,7 +213,7 @@ def conducting(command: Callable[..., None]) -> Callable[..., None]:
         setup = Setup(
             out=out,
             argv=tuple(sys.argv[1:]),
-            python=python or sys.executable,
+            python=python,
             pin=pin,
             port=port,
             ready_s=startup_timeout,

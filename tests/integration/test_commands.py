@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pytest
@@ -220,10 +222,26 @@ def test_doctor_names_every_server_loop_and_generator(run_cli: RunCli) -> None:
         assert word in done.stdout
 
 
-def test_doctor_of_an_interpreter_that_does_not_run_is_exit_code_3(run_cli: RunCli) -> None:
-    done = run_cli("doctor", "--python", "/nonexistent/python")
-    assert done.returncode == 3
+@pytest.mark.parametrize("command", ["doctor", "run"])
+def test_an_interpreter_that_is_not_there_is_exit_code_2(run_cli: RunCli, command: str) -> None:
+    done = run_cli(command, "--python", "/nonexistent/python")
+    assert done.returncode == 2
     assert "/nonexistent/python" in done.stderr
+
+
+def test_an_interpreter_that_does_not_run_is_exit_code_3(run_cli: RunCli, tmp_path: Path) -> None:
+    (tmp_path / "python").write_text("#!/bin/sh\nexit 9\n")
+    (tmp_path / "python").chmod(0o755)
+    done = run_cli("doctor", "--python", "./python")
+    assert done.returncode == 3
+    assert "does not run" in done.stderr
+
+
+@pytest.mark.servers
+def test_servers_run_with_an_interpreter_named_by_a_relative_path(run_cli: RunCli, tmp_path: Path) -> None:
+    relative = os.path.relpath(sys.executable, tmp_path)
+    done = run_cli("run", "--profile", "smoke", "-k", "granian*uvloop*", "-q", "--python", relative)
+    assert done.returncode == 0, done.stdout
 
 
 def test_a_budget_chooses_as_many_rounds_as_fit(run_cli: RunCli, fake: tuple[str, ...]) -> None:

@@ -61,6 +61,12 @@ def test_time_that_the_host_stole_was_not_there_to_be_used() -> None:
     assert server_busy(usage(steal=1.0), 1, 2) == 1.0
 
 
+def test_two_workers_that_share_two_cores_with_the_generator_are_busy_with_what_it_leaves() -> None:
+    shared = usage(server=0.7, workers=2, generator=0.5)
+    assert server_busy(shared, 2, 2) == pytest.approx(1.4 / 1.5)
+    assert server_busy(shared, 2, 4) == pytest.approx(1.4 / 2)
+
+
 @pytest.mark.parametrize(("cores", "expected"), [(3, ()), (2, (Flag.OVERSUBSCRIBED,))])
 def test_more_workers_and_threads_than_cores_are_oversubscribed(cores: int, expected: tuple[Flag, ...]) -> None:
     two = cell("a", workers=2)
