@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from pathlib import Path
 
-from servermatrix import store
+from servermatrix import __version__, store
 from servermatrix.contracts import Launch, LoadGenerator, Shot
 from servermatrix.errors import Unfit
 from servermatrix.measure.bench import HOST
@@ -48,7 +48,7 @@ def describe(prepared: Prepared, setup: Setup, versions: Mapping[str, str | None
         generator=prepared.generator.name,
         generator_version=prepared.generator.version,
         host=fingerprint(layout(setup.pin, usable_cores(), threads)),
-        versions=tuple(sorted((name, version) for name, version in versions.items() if version is not None)),
+        versions=tuple(sorted([("servermatrix", __version__), *((name, each) for name, each in versions.items() if each)])),
         git=git_state(Path.cwd()),
         cells=planned_cells(prepared, setup),
         excluded=plan.excluded,

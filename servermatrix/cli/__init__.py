@@ -70,7 +70,8 @@ def cli() -> None:
 def main() -> None:
     """Run a command and end with its exit code: the one place where failures become sentences."""
     for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _interrupt)
+        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
+            signal.signal(number, _interrupt)
     sys.exit(guarded(sys.argv[1:]))
 
 
@@ -81,13 +82,14 @@ def _interrupt(*_: object) -> None:
 
 def guarded(args: list[str]) -> int:
     """Run a command; print a failure as one sentence and return the exit code."""
+    stdout = sys.stdout
     try:
         cli.main(args, prog_name="run_matrix.py", standalone_mode=False)
     except SystemExit as end:
+        if sys.stdout is not stdout:  # click does so when nobody reads on, and ends with 1, which means something else here
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stdout.fileno())
+            return Exit.OK
         return int(end.code or 0)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return Exit.OK
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return Exit.INTERRUPTED

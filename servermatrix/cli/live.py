@@ -8,6 +8,7 @@ from typing import IO, Self
 from rich.console import Console
 from rich.live import Live
 
+from servermatrix.cli.show import tell, wants_escapes
 from servermatrix.experiment import Listener
 from servermatrix.model import Proof, RunHeader, Sample, Step
 from servermatrix.render import progress
@@ -19,7 +20,7 @@ class Progress:
     def __init__(self, stream: IO[str], *, quiet: bool) -> None:
         """Choose the form by what the stream is."""
         self._console = Console(file=stream)
-        self._live = Live(console=self._console, auto_refresh=False) if self._console.is_terminal and not quiet else None
+        self._live = Live(console=self._console, auto_refresh=False) if wants_escapes(stream) and not quiet else None
         self._quiet = quiet
         self._seen: list[progress.Seen] = []
         self._cells: tuple[str, ...] = ()
@@ -53,8 +54,7 @@ class Progress:
         self._seen.append(progress.seen(record))
         if self._live is None and not self._quiet:
             line = progress.step_line(len(self._seen), self._steps, record, self._eta_s())
-            self._console.file.write(line + "\n")
-            self._console.file.flush()
+            tell(line)
         self._draw()
 
     def _eta_s(self) -> float:

@@ -9,7 +9,7 @@ import click
 from servermatrix import experiment, store
 from servermatrix.cli.live import Progress
 from servermatrix.cli.selectors import conducting, selecting
-from servermatrix.cli.show import AS_JSON, show
+from servermatrix.cli.show import AS_JSON, show, tell
 from servermatrix.errors import UsageProblem
 from servermatrix.outlook import outlook
 from servermatrix.prepare import Prepared, Setup, Wishes, prepare, prepare_stored, stored_setup
@@ -27,19 +27,23 @@ def run(wishes: Wishes, setup: Setup, *, resume: str | None, as_json: bool, quie
     """Measure the cells of the matrix and print the tables."""
     with Progress(sys.stderr, quiet=quiet) as progress:
         if resume is None:
-            finished = experiment.conduct(_prepared(wishes), setup, progress.listener)
+            finished = experiment.conduct(_prepared(wishes, setup), setup, progress.listener)
         else:
             finished = _go_on(wishes, setup, resume, progress)
     show(finished.report, as_json=as_json, as_markdown=verbose)
-    click.echo(f"report: {finished.folder / 'report.md'}", err=True)
+    tell(f"report: {finished.folder / 'report.md'}")
     sys.exit(finished.exit_code)
 
 
-def _prepared(wishes: Wishes) -> Prepared:
+def _prepared(wishes: Wishes, setup: Setup) -> Prepared:
     prepared = prepare(wishes)
+    simulated = prepared.generator.plugin.simulate is not None
+    if simulated != bool(setup.model):
+        lacking = "needs a model to answer from" if simulated else "measures and takes no model"
+        raise UsageProblem(f"the generator {prepared.generator.name} {lacking}", "give both or neither: --load fake --fake FILE")
     if prepared.generator.notice:
-        click.echo(prepared.generator.notice, err=True)
-    click.echo(planned.announcement(outlook(prepared.plan), prepared.plan.rounds), err=True)
+        tell(prepared.generator.notice)
+    tell(planned.announcement(outlook(prepared.plan), prepared.plan.rounds))
     return prepared
 
 

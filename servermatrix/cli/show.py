@@ -1,10 +1,11 @@
-"""Prints a report in the form that was asked for."""
+"""Prints a report in the form that was asked for, and what is said beside it."""
 
 from __future__ import annotations
 
 import os
 import shutil
 import sys
+from typing import IO
 
 import click
 
@@ -22,8 +23,17 @@ def show(report: Report, *, as_json: bool, as_markdown: bool) -> None:
         click.echo(markdown.to_markdown(report), nl=False)
     else:
         width = shutil.get_terminal_size((120, 24)).columns
-        click.echo(terminal.to_terminal(report, width=width, colour=_colour()), nl=False)
+        click.echo(terminal.to_terminal(report, width=width, colour=wants_escapes(sys.stdout)), nl=False)
 
 
-def _colour() -> bool:
-    return sys.stdout.isatty() and "NO_COLOR" not in os.environ and os.environ.get("TERM") != "dumb"
+def tell(text: str) -> None:
+    """Say something on standard error; that nobody listens any more is no reason to end a run."""
+    try:
+        click.echo(text, err=True)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stderr.fileno())
+
+
+def wants_escapes(stream: IO[str]) -> bool:
+    """Tell whether escape sequences may go there: a terminal that knows them, whose user has not refused them."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

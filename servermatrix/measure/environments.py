@@ -32,9 +32,23 @@ def installed(python: str, names: Iterable[str]) -> dict[str, str | None]:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True)
         told = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as failure:
-        message = f"the Python interpreter {python} does not run: {failure}"
+        message = f"the Python interpreter {python} does not run: {_why(failure)}"
         raise Unfit(message, "name one that does with --python PATH") from failure
     return {"python": str(told["python"]), **{str(name): version for name, version in told["found"].items()}}
+
+
+def _why(failure: Exception) -> str:
+    """Say why in one line: its own last one where there is any, for ours would be the whole script."""
+    match failure:
+        case subprocess.CalledProcessError():
+            said = str(failure.stderr).strip().splitlines()
+            return said[-1] if said else f"it ended with code {failure.returncode}"
+        case subprocess.TimeoutExpired():
+            return f"it did not answer within {failure.timeout:.0f} s"
+        case ValueError():
+            return "it answered like no Python"
+        case _:
+            return str(failure)
 
 
 def distributions(requirements: Iterable[str]) -> tuple[str, ...]:

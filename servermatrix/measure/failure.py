@@ -25,6 +25,11 @@ class StepFailure(Exception):
         self.fatal = fatal
 
 
+def refused(error: OSError) -> StepFailure:
+    """Put what the system refused, a full disk or a folder that is gone, into the failure of a step."""
+    return StepFailure(Cause.ENVIRONMENT, f"the system refused what the measurement needs: {error}", fatal=True)
+
+
 def last_words(log: Path) -> str:
     """Return the last telling line of a server's log, as `: line`, or nothing."""
     try:

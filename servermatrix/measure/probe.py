@@ -16,6 +16,7 @@ from servermatrix.model import Cause, Expect, Request
 
 POLL_S = 0.02
 SHOWN_BODY = 60
+READ_BYTES = 65_536
 IDLE_SHARE = 0.1
 
 
@@ -77,13 +78,26 @@ def port_is_free(host: str, port: int) -> bool:
 def ask(question: Question) -> Answer:
     """Send one request over a fresh connection; OSError or HTTPException when no whole answer comes in time."""
     where, request = question.address, question.request
+    deadline = time.monotonic() + question.patience.answer_s
     connection = http.client.HTTPConnection(where.host, where.port, timeout=question.patience.answer_s)
     try:
         connection.request(request.method, request.path, request.body.encode() or None, dict(request.headers))
         response = connection.getresponse()
-        return Answer(status=response.status, version=response.version, body=response.read())
+        return Answer(status=response.status, version=response.version, body=_body(response, deadline))
     finally:
         connection.close()
+
+
+def _body(response: http.client.HTTPResponse, deadline: float) -> bytes:
+    """Read a body to its end; the time-out of a socket holds for each piece alone, and a stream of events never ends."""
+    body = b""
+    while piece := response.read1(READ_BYTES):
+        body += piece
+        if time.monotonic() > deadline:
+            raise TimeoutError
+    if response.length:
+        raise http.client.IncompleteRead(body, response.length)
+    return body
 
 
 def objection(question: Question) -> tuple[str | None, bool]:
@@ -159,8 +173,9 @@ def _check_alive(running: Running, seen: set[int], workers: int) -> None:
     if code is not None:
         sentence = f"the server exited with code {code} before it answered{last_words(running.log)}"
         raise StepFailure(Cause.SERVER, sentence, fatal=True)
-    seen.update(running.members())
-    if len(seen) > 3 * (workers + 2):
+    alive = running.members()
+    seen.update(alive)
+    if len(seen.difference(alive)) > 3 * (workers + 2):
         sentence = f"the server starts its workers again and again, {len(seen)} processes so far{last_words(running.log)}"
         raise StepFailure(Cause.SERVER, sentence, fatal=True)
 

@@ -119,10 +119,11 @@ def run_to_end(command: Command, errors: Path, limit_s: float, watch: Callable[[
 
     `watch` is called about five times a second. A generator may have forked processes: it is killed with its whole group.
     """
+    process: subprocess.Popen[bytes] | None = None
     with command.log.open("wb") as out, errors.open("wb") as err:
-        with shielded():
-            process = _spawn(command, out, err)
         try:
+            with shielded():
+                process = _spawn(command, out, err)
             deadline = time.monotonic() + limit_s
             while process.poll() is None and time.monotonic() < deadline:
                 with contextlib.suppress(subprocess.TimeoutExpired):
@@ -130,13 +131,20 @@ def run_to_end(command: Command, errors: Path, limit_s: float, watch: Callable[[
                 watch()
         finally:
             with shielded():
-                if process.poll() is None:
-                    os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+                _kill(process)
     return process.returncode, command.log.read_text(errors="replace")
 
 
+def _kill(process: subprocess.Popen[bytes] | None) -> None:
+    """End a program with its whole group; None: a Ctrl-C came before there was one."""
+    if process is not None:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 def _spawn(command: Command, out: IO[bytes], err: IO[bytes]) -> subprocess.Popen[bytes]:
+    parent = os.getpid()
     return subprocess.Popen(
         list(command.argv),
         stdin=subprocess.DEVNULL,
@@ -145,20 +153,23 @@ def _spawn(command: Command, out: IO[bytes], err: IO[bytes]) -> subprocess.Popen
         cwd=command.folder,
         env=dict(command.env),
         start_new_session=True,
-        preexec_fn=lambda: _prepare_child(command),  # noqa: PLW1509 - this process has no threads while it measures
+        preexec_fn=lambda: _prepare_child(command, parent),  # noqa: PLW1509 - this process has no threads while it measures
     )
 
 
-def _prepare_child(command: Command) -> None:
+def _prepare_child(command: Command, parent: int) -> None:
     """Between fork and exec: die with the parent, normal signals, enough files, the chosen cores."""
     if _LIBC is not None:
         _LIBC.prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+        if os.getppid() != parent:  # it died before we could say so
+            os.kill(os.getpid(), signal.SIGKILL)
     for number in (*INTERRUPTS, signal.SIGQUIT):
         signal.signal(number, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = hard if hard != resource.RLIM_INFINITY else command.open_files
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(command.open_files, most), hard))
+    if soft not in (hard, resource.RLIM_INFINITY):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(command.open_files, most)), hard))
     if command.cpus and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, command.cpus)
 

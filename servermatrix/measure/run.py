@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from servermatrix.contracts import LoadFailure, LoadGenerator, Question
 from servermatrix.measure import probe, window
 from servermatrix.measure.bench import Bench, log_name, serving
-from servermatrix.measure.failure import StepFailure
+from servermatrix.measure.failure import StepFailure, refused
 from servermatrix.measure.witness import proof_key, prove
 from servermatrix.model import Cause, Cell, Failed, Measured, Plan, Proof, Sample, Skipped, Step
 
@@ -53,6 +53,8 @@ def _prove(bench: Bench, step: Step) -> Failed | Proof:
         return prove(bench, step.cell)
     except StepFailure as failure:
         return _failed(bench, step, _now(), failure, "witness")
+    except OSError as error:
+        return _failed(bench, step, _now(), refused(error), "witness")
 
 
 def _sample(bench: Bench, step: Step, verdict: Failed | Proof, failures: int) -> Sample:
@@ -84,6 +86,8 @@ def measure_step(bench: Bench, step: Step) -> Sample:
         return Measured(cell_id=cell.id, round=step.round, started_at=started_at, startup_s=round(startup_s, 4), windows=windows)
     except StepFailure as failure:
         return _failed(bench, step, started_at, failure, f"round-{step.round}")
+    except OSError as error:
+        return _failed(bench, step, started_at, refused(error), f"round-{step.round}")
 
 
 def _failed(bench: Bench, step: Step, started_at: str, failure: StepFailure, suffix: str) -> Failed:

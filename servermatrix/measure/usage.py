@@ -11,6 +11,7 @@ from pathlib import Path
 import psutil
 
 PROC = Path("/proc")
+TICKS_MAY_ADD_US = 50_000  # user and system time are rounded to 10 ms each, at both readings
 CGROUP_STAT = (Path("/sys/fs/cgroup/cpu.stat"), Path("/sys/fs/cgroup/cpu/cpu.stat"), Path("/sys/fs/cgroup/cpu,cpuacct/cpu.stat"))
 
 
@@ -25,11 +26,14 @@ class ProcessCpu:
         """Return the microseconds used since `before`.
 
         Thread times are a thousand times finer than ticks, but a thread that ended took its time along: then ticks count.
-        They count too where the kernel shows thread times without keeping them: all are 0 there.
+        So they do where threads came and went between the readings, which shows in ticks that tell clearly more, and where
+        the kernel shows thread times without keeping them: all are 0 there.
         """
-        if any(self.thread_ns.values()) and before.thread_ns.keys() <= self.thread_ns.keys():
-            return (sum(self.thread_ns.values()) - sum(before.thread_ns.values())) // 1000
-        return self.ticks_us - before.ticks_us
+        by_ticks = self.ticks_us - before.ticks_us
+        if not any(self.thread_ns.values()) or not before.thread_ns.keys() <= self.thread_ns.keys():
+            return by_ticks
+        by_threads = (sum(self.thread_ns.values()) - sum(before.thread_ns.values())) // 1000
+        return by_ticks if by_ticks > by_threads + TICKS_MAY_ADD_US else by_threads
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

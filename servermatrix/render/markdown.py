@@ -21,8 +21,8 @@ from servermatrix.render.table import (
     to_markdown_table,
 )
 
-_REPLACED = ("-k", "--seed", "--resume", "--out")
-_REPLACED_GLUED = ("-k", "--seed=", "--resume=", "--out=")
+_REPLACED = ("-k", "--seed", "--resume", "--out", "--budget")
+_REPLACED_GLUED = ("-k", "--seed=", "--resume=", "--out=", "--budget=")
 _ABOUT_OUTPUT = ("run", "--json", "-q", "--quiet", "-v", "--verbose", "-x")
 _PROGRAM = ("python3", "run_matrix.py")
 
@@ -165,7 +165,9 @@ def _reproduce(report: Report) -> list[str]:
 
 def _commands(planned: PlannedCell, header: RunHeader) -> list[str]:
     load = planned.cell.load
-    again = (*_PROGRAM, "run", *_selection(header.argv), "-k", planned.cell.id, "--seed", str(header.seed))
+    # For one cell alone a budget would be more rounds, which take the place of what else was said about them.
+    rounds = ("--rounds", str(header.rounds)) if any(word.startswith("--budget") for word in header.argv) else ()
+    again = (*_PROGRAM, "run", *_selection(header.argv), *rounds, "-k", planned.cell.id, "--seed", str(header.seed))
     lines = (
         ("the server", planned.argv),
         (f"the load, {counted(load.windows, 'window')} in each round after a warm-up of {load.warmup_s} s", planned.load_argv),

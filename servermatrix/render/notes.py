@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from servermatrix.analysis.stats import MIN_ROUNDS
 from servermatrix.model import UNRANKED, Flag, Report, RunHeader, Summary, Table
 from servermatrix.render.table import ABSENT, amount, counted, percent, plain, ratio
 
-ROUNDS_TO_RANK = 6
 MEASURED = "measured"
 NO_FLAGS = "none"
+_ESTIMATES = "Requests/s, CPU and latency are Hodges-Lehmann estimates"
 _PROTOCOLS: Mapping[str, str] = {"h1": "HTTP/1.1", "h2": "HTTP/2", "h3": "HTTP/3", "ws": "WebSocket"}
 _SUBSTITUTES: Mapping[str, str] = {
     "builtin": "generator: builtin, not comparable with wrk",
@@ -24,7 +25,7 @@ _FLAGS: Mapping[Flag, str] = {
     Flag.NOISY: "other programs or the host disturbed more than a third of the windows",
     Flag.PLATEAU_40_MS: "answers wait about 40 ms, which is TCP's delayed acknowledgement and not work of the server",
     Flag.UNBALANCED: "one worker did far more than an even share of the work",
-    Flag.FEW_ROUNDS: f"fewer than {ROUNDS_TO_RANK} rounds are good, too few for an interval",
+    Flag.FEW_ROUNDS: f"fewer than {MIN_ROUNDS} rounds are good, too few for an interval",
 }
 
 
@@ -119,12 +120,12 @@ def _rounds(rows: Sequence[Summary], table: Table) -> list[str]:
     most = max((row.rounds_ok for row in rows), default=0)
     if not rows:
         return ["No row of this table could be measured."]
-    if most < ROUNDS_TO_RANK:
+    if most < MIN_ROUNDS:
         return [f"These are medians of {counted(most, 'round')}; nothing can be ranked."]
     if most < table.rounds_needed:
         needed = f"{counted(table.comparisons, 'comparison')} would need {counted(table.rounds_needed, 'round')}"
-        return [f"These are medians of {counted(most, 'round')}: {needed} before any difference could be confirmed."]
-    return [f"These are medians of {counted(most, 'round')}, intervals of 95 %."]
+        return [f"{_ESTIMATES} of {counted(most, 'round')}: {needed} before any difference could be confirmed."]
+    return [f"{_ESTIMATES} of {counted(most, 'round')}, with intervals of 95 %."]
 
 
 def _groups(rows: Sequence[Summary]) -> list[str]:

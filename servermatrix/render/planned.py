@@ -6,11 +6,10 @@ import json
 import shlex
 from collections.abc import Iterator
 
+from servermatrix.analysis.stats import MIN_ROUNDS
 from servermatrix.model import Plan, PlannedCell
 from servermatrix.outlook import Outlook
 from servermatrix.render.progress import human_seconds
-
-FEWEST_ROUNDS = 6
 
 
 def announcement(ahead: Outlook, rounds: int) -> str:
@@ -22,8 +21,8 @@ def announcement(ahead: Outlook, rounds: int) -> str:
 def _power(ahead: Outlook, rounds: int) -> str:
     if ahead.largest_table < 2:  # noqa: PLR2004 - one row
         return "one cell per table: nothing to compare"
-    if rounds < FEWEST_ROUNDS:
-        return f"medians only: nothing can be ranked in fewer than {FEWEST_ROUNDS} rounds"
+    if rounds < MIN_ROUNDS:
+        return f"medians only: nothing can be ranked in fewer than {MIN_ROUNDS} rounds"
     if rounds < ahead.rounds_needed:
         return f"cannot tell any two cells apart: {ahead.largest_table} cells in one table need {ahead.rounds_needed} rounds"
     return "enough rounds to rank"

@@ -6,13 +6,16 @@ import json
 import os
 import re
 import shlex
+import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import RunCli
+from tests.conftest import ROOT, RunCli
 
+StartCli = Callable[..., subprocess.Popen[str]]
 MODEL = """\
 seed: 1
 noise: {kind: normal, sd: 0.03}
@@ -300,3 +303,41 @@ def test_a_wrk_too_old_is_exit_code_3_with_its_version(run_cli: RunCli, tmp_path
     done = run_cli("run", env=environment)
     assert done.returncode == 3
     assert "3.1.2 is too old" in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--load", "fake"), ("--fake", "model.yaml", "--load", "builtin")])
+def test_a_model_without_its_generator_and_the_generator_without_a_model_are_refused(
+    run_cli: RunCli, fake: tuple[str, ...], words: tuple[str, ...]
+) -> None:
+    assert "model.yaml" in fake
+    done = run_cli("run", *words)
+    assert done.returncode == 2
+    assert "--load fake --fake FILE" in done.stderr
+
+
+def test_progress_that_nobody_reads_any_more_does_not_end_a_run(start_cli: StartCli, fake: tuple[str, ...]) -> None:
+    process = start_cli("run", *fake, "--json")
+    assert process.stderr is not None
+    process.stderr.close()
+    process.stderr = None
+    out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert json.loads(out)["run"]["complete"] is True
+
+
+def test_output_that_nobody_reads_to_its_end_is_no_failure(start_cli: StartCli) -> None:
+    process = start_cli("plan", "--profile", "full", "--json")
+    assert process.stdout is not None
+    process.stdout.close()
+    process.stdout = None
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (0, "")
+
+
+@pytest.mark.parametrize(("handler", "ignored"), [("SIG_IGN", True), ("SIG_DFL", False)])
+def test_a_hang_up_ends_a_run_unless_nohup_asked_for_the_contrary(handler: str, *, ignored: bool) -> None:
+    source = f"import signal, sys; signal.signal(signal.SIGHUP, signal.{handler}); sys.argv[1:] = ['--version']\n"
+    source += "from servermatrix import cli\ntry: cli.main()\nexcept SystemExit: pass\n"
+    source += "print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
+    done = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout.split()[-1] == str(ignored)

@@ -50,6 +50,15 @@ def test_what_is_no_python_interpreter_is_unfit(tmp_path: Path, text: str | None
     assert caught.value.exit_code == Exit.UNFIT
 
 
+def test_why_an_interpreter_does_not_run_is_its_own_last_line_and_not_our_command(tmp_path: Path) -> None:
+    wrong = tmp_path / "python"
+    wrong.write_text("#!/bin/sh\necho first >&2\necho unknown option -I >&2\nexit 2\n")
+    wrong.chmod(0o755)
+    with pytest.raises(Unfit) as caught:
+        installed(str(wrong), ["packaging"])
+    assert caught.value.message == f"the Python interpreter {wrong} does not run: unknown option -I"
+
+
 def test_the_names_of_requirements_are_sorted_and_each_there_once() -> None:
     assert distributions(["uvloop", "uvicorn[standard]>=0.30", "uvicorn<1; python_version > '3'"]) == ("uvicorn", "uvloop")
     assert distributions([]) == ()

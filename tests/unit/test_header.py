@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from servermatrix import __version__
 from servermatrix.errors import Exit, Unfit
 from servermatrix.header import check_same, describe, planned_cells, versions_needed
 from servermatrix.model import RunHeader
@@ -47,7 +48,7 @@ def test_the_header_holds_all_that_a_report_or_a_resumed_run_needs(header: RunHe
 
 
 def test_only_versions_that_are_there_are_stored_sorted(header: RunHeader) -> None:
-    assert header.versions == (("python", "3.12.1"), ("uvicorn", "0.30"))
+    assert header.versions == (("python", "3.12.1"), ("servermatrix", __version__), ("uvicorn", "0.30"))
 
 
 def test_two_runs_of_one_second_have_different_ids(header: RunHeader, prepared: Prepared, setup: Setup) -> None:
@@ -78,7 +79,7 @@ def test_a_simulation_needs_no_versions(setup: Setup) -> None:
 
 
 def test_a_run_goes_on_where_nothing_has_changed(header: RunHeader, prepared: Prepared, setup: Setup) -> None:
-    check_same(header, describe(prepared, setup, dict(header.versions), NOW))
+    check_same(header, describe(prepared, setup, {"python": "3.12.1", "uvicorn": "0.30"}, NOW))
     check_same(header, replace(header, id="other", argv=(), seed=8, git="0+"))
 
 

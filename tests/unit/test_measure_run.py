@@ -115,6 +115,17 @@ def test_a_quiet_server_leaves_no_log_and_its_failure_names_none(bench: Bench) -
     assert list(bench.logs.iterdir()) == []
 
 
+def test_what_the_system_refuses_fails_the_step_in_a_sentence_and_is_no_bug_of_ours(bench: Bench) -> None:
+    nowhere = {"no/such/folder": "text"}
+    server = replace(bench.servers["small"], files=lambda _: nowhere)
+    generator = small_generator(files=nowhere)
+    for broken in (replace(bench, servers={"small": server}), replace(bench, generator=generator)):
+        *_, sample = all_of(broken, plan(CELL))
+        assert isinstance(sample, Failed)
+        assert sample.cause is Cause.ENVIRONMENT
+        assert "No such file or directory" in sample.reason
+
+
 def test_an_interrupted_step_leaves_no_server_behind(bench: Bench) -> None:
     def interrupt(_: Shot, __: Outcome) -> LoadStats:
         raise KeyboardInterrupt

@@ -9,9 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from collections import UserDict
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 
 from servermatrix.measure.process import Guard, run_to_end, scrubbed_environment, session_members, shielded, start, stop
@@ -95,6 +98,7 @@ def test_the_limit_of_open_files_is_raised_as_far_as_the_system_allows(tmp_path:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, most), hard))
     try:
         assert told(tmp_path, open_files=min(1000, most))["files"] == min(1000, most)
+        assert told(tmp_path, open_files=64)["files"] == min(256, most)
         assert told(tmp_path, open_files=2**40)["files"] == (hard if hard != resource.RLIM_INFINITY else 2**40)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
@@ -272,3 +276,18 @@ print(parent == os.getpid() and os.waitpid(orphan, 0)[0] == orphan)
 def test_orphaned_grandchildren_are_adopted_and_can_be_collected() -> None:
     done = subprocess.run([sys.executable, "-c", ADOPTS], cwd=ROOT, capture_output=True, text=True, check=True, timeout=30)
     assert done.stdout == "True\n"
+
+
+class Interrupting(UserDict[str, str]):
+    """An environment that is read while a program is being started, and brings a Ctrl-C at that moment."""
+
+    def __iter__(self) -> Iterator[str]:
+        os.kill(os.getpid(), signal.SIGINT)
+        return super().__iter__()
+
+
+def test_a_program_that_was_being_started_when_ctrl_c_came_is_ended(tmp_path: Path) -> None:
+    interrupted = replace(command(tmp_path, SLEEPER), env=Interrupting(scrubbed_environment({})))
+    with pytest.raises(KeyboardInterrupt):
+        run_to_end(interrupted, tmp_path / "errors", 30, lambda: None)
+    assert [child.pid for child in psutil.Process().children() if SLEEPER in child.cmdline()] == []

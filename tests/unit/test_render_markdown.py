@@ -182,6 +182,7 @@ def test_the_reference_is_named_in_the_header_and_not_compared_with_itself() -> 
         (made_by("fake"), "SIMULATED by the fake generator: no server was started"),
         (made_by("h2load"), "closed loop, c = 64, latency as measured; generator: h2load"),
         (RANKED, "The smallest difference this run could have seen: 1.043x (4.3 %)."),
+        (RANKED, "Requests/s, CPU and latency are Hodges-Lehmann estimates of 11 rounds, with intervals of 95 %."),
         (ONE_ROUND, "medians of 1 round; nothing can be ranked"),
         (replace(RANKED, tables=(replace(TABLE, rounds_needed=12),)), "3 comparisons would need 12 rounds before any difference"),
     ],
@@ -215,6 +216,14 @@ def test_every_measured_row_can_be_made_again_by_pasting_a_line() -> None:
     assert {tuple(words[-2:]) for words in again} == {("--seed", "7")}
     assert shlex.join(ASYNCIO.argv) in lines
     assert shlex.join(UVLOOP.load_argv) in lines
+
+
+@pytest.mark.parametrize("budget", [("--budget", "20m"), ("--budget=20m",)])
+def test_a_row_of_a_run_with_a_budget_is_made_again_with_the_rounds_that_fitted(budget: tuple[str, ...]) -> None:
+    header = replace(RANKED.header, argv=("run", *budget, "--rounds", "3"), rounds=11)
+    lines = to_markdown(replace(RANKED, header=header)).split("\n")
+    again = next(shlex.split(line) for line in lines if line.startswith("python3 run_matrix.py run --") and "-k" in line)
+    assert again[3:7] == ["--rounds", "3", "--rounds", "11"]  # the last one counts
 
 
 def test_what_could_not_be_made_equal_is_said_once_per_server() -> None:

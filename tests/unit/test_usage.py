@@ -47,6 +47,10 @@ def test_when_a_thread_has_ended_ticks_count_since_it_took_its_time_along() -> N
     assert cpu(50_000, t1=2_000_000).since(cpu(10_000, t1=1_000_000, t2=30_000_000)) == 40_000
 
 
+def test_threads_that_came_and_went_between_two_readings_are_not_lost() -> None:
+    assert cpu(500_000, t1=2_000_000).since(cpu(10_000, t1=1_000_000)) == 490_000
+
+
 def test_where_the_kernel_tells_no_thread_times_ticks_count() -> None:
     assert cpu(50_000).since(cpu(10_000)) == 40_000
 
