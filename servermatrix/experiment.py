@@ -10,7 +10,7 @@ from pathlib import Path
 
 from servermatrix import store
 from servermatrix.analysis.analyse import analyse
-from servermatrix.errors import Exit, Unfit
+from servermatrix.errors import Exit, MatrixError, Unfit
 from servermatrix.header import check_same, describe, versions_needed
 from servermatrix.measure import run as measuring
 from servermatrix.measure.bench import Bench
@@ -96,11 +96,20 @@ def _fill(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) 
                     break
     except KeyboardInterrupt:
         interrupted = True
-    run_folder = opened.writer.folder
+    except Unfit as failure:
+        with contextlib.suppress(MatrixError):
+            _publish(setup.out, opened.writer.folder)
+        go_on = f"then go on with: python3 run_matrix.py run --resume {opened.header.id}"
+        raise Unfit(failure.message, f"{failure.tip}; {go_on}") from failure
+    report = _publish(setup.out, opened.writer.folder)
+    code = Exit.INTERRUPTED if interrupted else exit_code(store.read_run(opened.writer.folder), report)
+    return Finished(folder=opened.writer.folder, report=report, exit_code=code)
+
+
+def _publish(out: Path, run_folder: Path) -> Report:
     report = derive(run_folder)
-    store.publish(setup.out, run_folder)
-    code = Exit.INTERRUPTED if interrupted else exit_code(store.read_run(run_folder), report)
-    return Finished(folder=run_folder, report=report, exit_code=code)
+    store.publish(out, run_folder)
+    return report
 
 
 def exit_code(run: Run, report: Report) -> Exit:
@@ -112,15 +121,14 @@ def exit_code(run: Run, report: Report) -> Exit:
 
 
 def _records(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) -> Generator[Proof | Sample]:
-    done = frozenset((sample.cell_id, sample.round) for sample in opened.stored)
     if prepared.generator.plugin.simulate is not None:
-        yield from measuring.simulate(prepared.generator.plugin, opened.plan, done, setup.model, listener.started)
+        yield from measuring.simulate(prepared.generator.plugin, opened.plan, opened.stored, setup.model, listener.started)
         return
     adopt_orphans()
     guard = Guard()
     try:
         bench = make_bench(prepared, setup, opened, guard)
-        yield from measuring.measure(bench, opened.plan, done, listener.started)
+        yield from measuring.measure(bench, opened.plan, opened.stored, listener.started)
     finally:
         guard.close()
 

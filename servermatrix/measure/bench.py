@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import re
 import shutil
+import subprocess
 import tempfile
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,12 +15,13 @@ from pathlib import Path
 from servermatrix.contracts import Launch, LoadGenerator, Server
 from servermatrix.measure.failure import StepFailure, last_words
 from servermatrix.measure.host import Layout
-from servermatrix.measure.probe import Address, Patience, free_port
+from servermatrix.measure.probe import Address, Patience, free_port, listening_on
 from servermatrix.measure.process import Command, Guard, Running, scrubbed_environment, start, stop
 from servermatrix.model import App, Cause, Cell, Noise
 
 HOST = "127.0.0.1"
 SPARE_FILES = 512
+LONGEST_NAME = 180
 LOG_LIMIT_BYTES = 16 * 2**20
 KEPT_LOG_BYTES = 2**20
 
@@ -67,8 +70,11 @@ def launch_of(cell: Cell, *, python: str, target: str, port: int, folder: str) -
 
 
 def log_name(cell: Cell, suffix: str) -> str:
-    """Name a log file after its cell, in characters that any file system takes."""
-    return re.sub(r"[^A-Za-z0-9=,_.-]+", "_", cell.id).strip("_") + f"-{suffix}.log"
+    """Name a log file after its cell, in characters and a length that any file system takes."""
+    name = re.sub(r"[^A-Za-z0-9=,_.-]+", "_", cell.id).strip("_")
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:LONGEST_NAME]}-{zlib.crc32(cell.id.encode()):08x}"
+    return f"{name}-{suffix}.log"
 
 
 @contextlib.contextmanager
@@ -96,6 +102,9 @@ def serving(bench: Bench, cell: Cell, app: App, log: Path) -> Iterator[Started]:
             left = stop(running, bench.guard)
         if left:
             raise StepFailure(Cause.SERVER, f"processes {left} of the server could not be ended", fatal=True)
+        if listeners := listening_on(port):
+            sentence = f"port {port} is still listened on by process {', '.join(listeners)} after the server was stopped"
+            raise StepFailure(Cause.SERVER, sentence, fatal=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         trim_log(log)
@@ -104,7 +113,7 @@ def serving(bench: Bench, cell: Cell, app: App, log: Path) -> Iterator[Started]:
 def _start(command: Command, guard: Guard) -> Running:
     try:
         return start(command, guard)
-    except OSError as failure:
+    except (OSError, subprocess.SubprocessError) as failure:
         raise StepFailure(Cause.ENVIRONMENT, f"the server could not be started: {failure}", fatal=True) from failure
 
 

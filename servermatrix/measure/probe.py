@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import socket
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import psutil
@@ -182,16 +183,22 @@ def _check_alive(running: Running, seen: set[int], workers: int) -> None:
 
 def check_listeners(running: Running, address: Address) -> None:
     """Demand that whoever listens on the port is ours: servers with SO_REUSEPORT share a taken port in silence."""
-    try:
-        connections = psutil.net_connections("tcp")
-    except psutil.AccessDenied:  # macOS tells only root
-        return
-    ours = set(running.members())
-    strangers = sorted(
-        str(each.pid or "unknown")
-        for each in connections
-        if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr[1] == address.port and each.pid not in ours
-    )
+    strangers = listening_on(address.port, apart_from=running.members())
     if strangers:
         sentence = f"port {address.port} is also listened on by another program (process {', '.join(strangers)})"
         raise StepFailure(Cause.ENVIRONMENT, sentence)
+
+
+def listening_on(port: int, apart_from: Collection[int] = ()) -> list[str]:
+    """List the processes that listen on a port, `unknown` for those of other users; empty where that is not told."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except psutil.AccessDenied:  # macOS tells only root
+        return []
+    return sorted(
+        {
+            str(each.pid or "unknown")
+            for each in connections
+            if each.status == psutil.CONN_LISTEN and each.laddr and each.laddr[1] == port and each.pid not in apart_from
+        }
+    )

@@ -115,7 +115,7 @@ def start(command: Command, guard: Guard) -> Running:
 
 
 def run_to_end(command: Command, errors: Path, limit_s: float, watch: Callable[[], None]) -> tuple[int, str]:
-    """Run a command until it ends and return its exit code with what it wrote to its log; over the limit it is killed.
+    """Run a command until it ends and return its exit code with what it wrote to its log; TimeoutError over the limit.
 
     `watch` is called about five times a second. A generator may have forked processes: it is killed with its whole group.
     """
@@ -129,6 +129,8 @@ def run_to_end(command: Command, errors: Path, limit_s: float, watch: Callable[[
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(0.2)
                 watch()
+            if process.poll() is None:
+                raise TimeoutError(f"it did not end within {limit_s:.0f} s")
         finally:
             with shielded():
                 _kill(process)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 
 from servermatrix.contracts import LoadFailure, LoadGenerator, Question
@@ -14,24 +14,22 @@ from servermatrix.model import Cause, Cell, Failed, Measured, Plan, Proof, Sampl
 
 GIVE_UP_AFTER = 2
 
-Done = frozenset[tuple[str, int]]
-
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def measure(bench: Bench, plan: Plan, done: Done, before: Callable[[Step], None]) -> Iterator[Proof | Sample]:
-    """Yield exactly one sample for every step that is not `done`, and the proof of a setting before its first step.
+def measure(bench: Bench, plan: Plan, stored: Collection[Sample], before: Callable[[Step], None]) -> Iterator[Proof | Sample]:
+    """Yield exactly one sample for every step that is not stored, and the proof of a setting before its first step.
 
     A setting that fails its proof fails all its steps. A cell that failed twice running is not started again.
     """
     proven: dict[str, Failed | Proof] = {}
     failures: dict[str, int] = {}
-    for step in plan.steps():
+    for sample in stored:
+        _count(failures, sample)
+    for step in _steps_left(plan, stored):
         cell = step.cell
-        if (cell.id, step.round) in done:
-            continue
         before(step)
         key = proof_key(cell)
         if key not in proven:
@@ -39,13 +37,19 @@ def measure(bench: Bench, plan: Plan, done: Done, before: Callable[[Step], None]
             if isinstance(verdict, Proof):
                 yield verdict
         sample = _sample(bench, step, proven[key], failures.get(cell.id, 0))
-        failures[cell.id] = failures.get(cell.id, 0) + 1 if _counts(sample) else 0
+        _count(failures, sample)
         yield sample
 
 
-def _counts(sample: Sample) -> bool:
-    """Tell whether a sample speaks against starting its cell again: noise does not."""
-    return isinstance(sample, Skipped) or (isinstance(sample, Failed) and sample.cause is not Cause.NOISE)
+def _steps_left(plan: Plan, stored: Collection[Sample]) -> Iterator[Step]:
+    done = {(sample.cell_id, sample.round) for sample in stored}
+    return (step for step in plan.steps() if (step.cell.id, step.round) not in done)
+
+
+def _count(failures: dict[str, int], sample: Sample) -> None:
+    """Count what speaks against starting a cell again, one sample after the other: noise does not."""
+    against = isinstance(sample, Skipped) or (isinstance(sample, Failed) and sample.cause is not Cause.NOISE)
+    failures[sample.cell_id] = failures.get(sample.cell_id, 0) + 1 if against else 0
 
 
 def _prove(bench: Bench, step: Step) -> Failed | Proof:
@@ -103,13 +107,12 @@ def _failed(bench: Bench, step: Step, started_at: str, failure: StepFailure, suf
 
 
 def simulate(
-    generator: LoadGenerator, plan: Plan, done: Done, model: Mapping[str, object], before: Callable[[Step], None]
+    generator: LoadGenerator, plan: Plan, stored: Collection[Sample], model: Mapping[str, object], before: Callable[[Step], None]
 ) -> Iterator[Sample]:
     """Yield the samples of a generator that starts no server and takes no time."""
-    for step in plan.steps():
-        if (step.cell.id, step.round) not in done:
-            before(step)
-            yield _simulated(generator, step, plan.seed, model)
+    for step in _steps_left(plan, stored):
+        before(step)
+        yield _simulated(generator, step, plan.seed, model)
 
 
 def _simulated(generator: LoadGenerator, step: Step, seed: int, model: Mapping[str, object]) -> Sample:

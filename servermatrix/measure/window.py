@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import resource
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -78,7 +79,9 @@ def drive(bench: Bench, started: Started, shot: Shot) -> Outcome:
     )
     try:
         code, out = run_to_end(command, errors, shot.duration_s + RUN_SPARE_S, lambda: watch(started))
-    except OSError as failure:
+    except TimeoutError as failure:
+        raise StepFailure(Cause.GENERATOR, f"the generator was ended: {failure}", fatal=True) from failure
+    except (OSError, subprocess.SubprocessError) as failure:
         raise StepFailure(Cause.GENERATOR, f"the generator could not be started: {failure}", fatal=True) from failure
     watch(started)
     text = result.read_text(errors="replace") if result.exists() else None

@@ -15,8 +15,9 @@ from servermatrix.errors import Unfit
 from servermatrix.measure import bench as module
 from servermatrix.measure.bench import Bench, check_log, launch_of, log_name, serving, trim_log
 from servermatrix.measure.failure import StepFailure
+from servermatrix.measure.probe import port_is_free
 from servermatrix.model import Cause
-from tests.room import ANSWERING, SLEEPER, alive, guarded, make_bench, make_cell, said, small_app, small_server
+from tests.room import ANSWERING, SLEEPER, alive, guarded, make_bench, make_cell, said, small_app, small_server, until
 
 TELL = "import os; print(os.environ.get('PYTHONPATH'), os.environ.get('MINE'), os.environ.get('WEB_CONCURRENCY'), flush=True)\n"
 
@@ -172,3 +173,29 @@ def test_a_server_that_ends_by_itself_leaves_its_children_to_be_stopped(bench: B
 def test_the_small_server_of_these_tests_is_a_list_of_words() -> None:
     launch = launch_of(make_cell(), python=sys.executable, target="a:b", port=7, folder="")
     assert small_server(ANSWERING, "500", "no").argv(launch)[-3:] == ["7", "500", "no"]
+
+
+def test_a_very_long_cell_gets_a_log_name_that_every_file_system_takes_and_no_other_cell_has() -> None:
+    names = {log_name(replace(make_cell(), app="a" * 300 + end), "round-1") for end in ("x", "y")}
+    assert len(names) == 2
+    assert all(len(name) < 255 for name in names)
+
+
+def test_a_listener_that_outlives_its_server_fails_the_step(tmp_path: Path) -> None:
+    """A server that gives its socket to a process in a session of its own is not ended by ending its session."""
+    runaway = (
+        "import os, socket, sys, time\n"
+        "s = socket.create_server(('127.0.0.1', int(sys.argv[1])))\n"
+        "if os.fork() == 0:\n"
+        "    os.setsid()\n"
+        "    time.sleep(6)\n"
+        "    os._exit(0)\n"
+        "time.sleep(60)\n"
+    )
+    with guarded() as guard:
+        bench = make_bench(tmp_path, guard, server=small_server(runaway))
+        with (
+            pytest.raises(StepFailure, match="is still listened on by process"),
+            serving(bench, make_cell(), bench.apps["plain"], tmp_path / "server.log") as started,
+        ):
+            assert until(lambda: not port_is_free("127.0.0.1", started.address.port))

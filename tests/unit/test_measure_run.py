@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from servermatrix.contracts import LoadFailure, LoadStats, Outcome, Shot
-from servermatrix.measure import run, window
+from servermatrix.measure import window
 from servermatrix.measure.bench import Bench
 from servermatrix.measure.run import measure, measure_step
 from servermatrix.model import Cause, Cell, Expect, Failed, Measured, Noise, Plan, Proof, Sample, Skipped, Step
@@ -39,8 +39,16 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         yield replace(made, witness=replace(made.witness, expect=right), apps={"plain": app, "other": app})
 
 
-def all_of(bench: Bench, asked: Plan, done: run.Done = frozenset()) -> list[Proof | Sample]:
-    return list(measure(bench, asked, done, lambda _: None))
+def all_of(bench: Bench, asked: Plan, stored: tuple[Sample, ...] = ()) -> list[Proof | Sample]:
+    return list(measure(bench, asked, stored, lambda _: None))
+
+
+def skipped(number: int) -> Skipped:
+    return Skipped(cell_id=CELL.id, round=number, started_at="", reason="stored")
+
+
+def broke(number: int, cause: Cause = Cause.SERVER) -> Failed:
+    return Failed(cell_id=CELL.id, round=number, started_at="", cause=cause, reason="it broke")
 
 
 def test_a_step_that_works_is_measured_with_all_its_windows(bench: Bench) -> None:
@@ -62,14 +70,19 @@ def test_a_setting_is_proven_once_before_its_first_sample_whatever_the_app(bench
 
 def test_what_is_stored_is_not_done_again(bench: Bench) -> None:
     asked: list[Step] = []
-    records = list(measure(bench, plan(CELL, rounds=3), frozenset({(CELL.id, 1), (CELL.id, 3)}), asked.append))
+    records = list(measure(bench, plan(CELL, rounds=3), (broke(1, Cause.NOISE), broke(3, Cause.NOISE)), asked.append))
     assert [type(record) for record in records] == [Proof, Measured]
     assert [step.round for step in asked] == [2]
 
 
+def test_a_cell_that_was_given_up_before_the_interruption_is_not_started_after_it(bench: Bench) -> None:
+    stored = (broke(1), broke(2), skipped(3))
+    assert [type(record) for record in all_of(bench, plan(CELL, rounds=5), stored)] == [Proof, Skipped, Skipped]
+
+
 def test_a_run_that_is_stored_whole_starts_nothing(bench: Bench) -> None:
     broken = replace(bench, python="no-such-python", servers={})
-    assert all_of(broken, plan(CELL), frozenset({(CELL.id, 1)})) == []
+    assert all_of(broken, plan(CELL), (broke(1),)) == []
 
 
 def test_a_setting_that_fails_its_proof_fails_every_step_without_being_started_again(bench: Bench, tmp_path: Path) -> None:

@@ -249,9 +249,13 @@ def test_a_server_that_floods_its_log_is_stopped_during_the_load(tmp_path: Path)
 def test_a_generator_that_never_ends_is_killed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "RUN_SPARE_S", -0.5)
     results = Results(99)
-    with room(tmp_path, small_generator(SLEEPER, results)) as (bench, running), pytest.raises(StepFailure, match="no good 1"):
+    with (
+        room(tmp_path, small_generator(SLEEPER, results)) as (bench, running),
+        pytest.raises(StepFailure, match="the generator was ended: it did not end within") as caught,
+    ):
         measure_once(bench, running, CELL, APP)
-    assert results.seen[0][1].exit_code == -9
+    assert (caught.value.cause, caught.value.fatal) == (Cause.GENERATOR, True)
+    assert results.seen == []
 
 
 @pytest.mark.parametrize(("warmup_s", "shots"), [(0, []), (3, [3])])
