@@ -20,11 +20,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from servermatrix.analysis.stats import ratio
+from servermatrix.config.overrides import Overrides
 from servermatrix.measure import probe, window
 from servermatrix.measure.bench import Bench, Started, serving
 from servermatrix.measure.process import Guard, adopt_orphans
 from servermatrix.model import App, Cell, Noise
-from servermatrix.plan import Overrides
 from servermatrix.prepare import Prepared, Wishes, prepare
 
 DEFAULT_CELLS = ("uvicorn[http=httptools,loop=uvloop]*", "granian[loop=uvloop]*")

@@ -98,9 +98,9 @@ def store_stage(folder: Path, samples: int) -> Mapping[str, float]:
     """Write the run file of a simulated run: 200 tables of 10 rows."""
     from servermatrix import store  # noqa: PLC0415
     from servermatrix.cli import selectors  # noqa: PLC0415
+    from servermatrix.config.overrides import Overrides  # noqa: PLC0415
     from servermatrix.header import describe  # noqa: PLC0415
     from servermatrix.measure.run import simulate  # noqa: PLC0415
-    from servermatrix.plan import Overrides  # noqa: PLC0415
     from servermatrix.prepare import Setup, Wishes, prepare  # noqa: PLC0415
     from servermatrix.store.codec import encode  # noqa: PLC0415
 

@@ -197,5 +197,4 @@ class LoadGenerator:
     parse: Callable[[Shot, Outcome], LoadStats]
     env: Callable[[Shot], Mapping[str, str]] = _no_files
     files: Callable[[Shot], Mapping[str, str]] = _no_files
-    comparable: bool = True
     simulate: Callable[[Question], Window] | None = None

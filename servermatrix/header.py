@@ -14,6 +14,7 @@ from servermatrix.errors import Unfit
 from servermatrix.measure.bench import HOST
 from servermatrix.measure.environments import distributions, installed
 from servermatrix.measure.host import fingerprint, git_state, layout, usable_cores
+from servermatrix.measure.window import TIMEOUT_SPARE_S
 from servermatrix.model import App, Load, PlannedCell, RunHeader
 from servermatrix.prepare import Prepared, Setup
 
@@ -106,7 +107,7 @@ def _shown_shot(plugin: LoadGenerator, load: Load, app: App) -> Shot:
         connections=load.connections,
         threads=load.threads,
         duration_s=load.duration_s,
-        timeout_s=load.duration_s + 5,
+        timeout_s=load.duration_s + TIMEOUT_SPARE_S,
         folder=".",
         result="result.json",
     )

@@ -342,13 +342,17 @@ class Ranking:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """One cell over all its rounds; every estimate is None unless `status` is `measured`."""
+    """One cell over all its rounds; every estimate is None unless `status` is `measured`.
+
+    `windows_repeated` counts the windows that did not count and were driven again.
+    """
 
     planned: PlannedCell
     status: str
     reason: str
     rounds_ok: int
     rounds_failed: int
+    windows_repeated: int = 0
     rps: Estimate | None = None
     cpu_us_per_request: Estimate | None = None
     p50_us: Estimate | None = None

@@ -9,22 +9,11 @@ from functools import cache, lru_cache
 from itertools import islice
 
 from servermatrix.config.matrix import Matrix
-from servermatrix.config.overrides import Overrides, override
 from servermatrix.contracts import Launch, Server
 from servermatrix.errors import ConfigProblems, NothingSelected, UsageProblem
 from servermatrix.expand import Draft, Pairs, effective, expand
 from servermatrix.model import App, Cell, Excluded, Load, Plan
 from servermatrix.suggest import did_you_mean, listed
-
-__all__ = [
-    "Overrides",
-    "estimate_s",
-    "fit_rounds",
-    "make_plan",
-    "matches",
-    "override",
-    "seconds_per_step",
-]
 
 EXCLUDED_BY_USER = "excluded by matrix.yaml"
 STEP_OVERHEAD_S = 0.9

@@ -13,6 +13,7 @@ from pathlib import Path
 from servermatrix import plan, plugins
 from servermatrix.config import applications
 from servermatrix.config.matrix import read_matrix
+from servermatrix.config.overrides import Overrides, override
 from servermatrix.contracts import LoadGenerator, Server
 from servermatrix.errors import Unfit, UsageProblem
 from servermatrix.measure import tools
@@ -29,7 +30,7 @@ class Wishes:
     matrix: Path | None = None
     profile: str = "quick"
     keep: tuple[str, ...] = ()
-    overrides: plan.Overrides = field(default_factory=plan.Overrides)
+    overrides: Overrides = field(default_factory=Overrides)
     plugin_folders: tuple[Path, ...] = ()
 
 
@@ -48,7 +49,7 @@ class Setup:
 
     def stored(self) -> tuple[tuple[str, str], ...]:
         """Return what a resumed run needs of it, as texts."""
-        model = json.dumps(self.model, sort_keys=True)
+        model = json.dumps(self.model, default=str)  # in its own order, for later entries override earlier ones
         return (
             ("model", model),
             ("pin", self.pin),
@@ -108,7 +109,7 @@ def prepare(wishes: Wishes, *, find_tools: bool = True) -> Prepared:
     generators = plugins.load_generators(wishes.plugin_folders)
     names = applications.app_names()
     matrix = read_matrix(matrix_path(wishes.matrix), wishes.profile, servers, generators, names)
-    matrix = plan.override(matrix, wishes.overrides, servers)
+    matrix = override(matrix, wishes.overrides, servers)
     generator = choose_generator(matrix.load.generator, generators, find_tools=find_tools)
     apps = {name: applications.builtin_app(name) for name in names}
     if wishes.overrides.app is not None:

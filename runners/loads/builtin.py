@@ -112,4 +112,4 @@ def _pairs(found: Mapping[str, object], name: str, total: int | None) -> tuple[t
     return read
 
 
-LOAD = LoadGenerator(protocols=("h1",), version=version, argv=argv, files=files, parse=parse, comparable=False)
+LOAD = LoadGenerator(protocols=("h1",), version=version, argv=argv, files=files, parse=parse)

@@ -96,7 +96,7 @@ def _noise(given: object, seed: float, question: Question) -> _Factors:
     if kind not in KINDS:
         raise LoadFailure(f"{where} is of kind {kind!r}, which is not one of {', '.join(KINDS)}")
     sd, shared = (_number(noise, key, where, default) for key, default in NOISE.items())
-    run = f"{seed:g}/{question.seed}"
+    run = f"{seed}/{question.seed}"
     start = Random(f"{run}/{question.cell_id}/{question.round}")  # noqa: S311 - reproducible, not secret
     window = Random(f"{run}/{question.cell_id}/{question.round}/{question.window}")  # noqa: S311 - reproducible, not secret
     spread = sd * 4 if kind == "contaminated" and start.random() < 0.15 else sd  # noqa: PLR2004 - the usual contamination

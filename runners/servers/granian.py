@@ -37,6 +37,7 @@ SERVER = Server(
     needs=needs,
     proof=proof,
     unequal=(
+        "granian's runtime threads work beside the event loop: one of its workers can use more than one core",
         "granian has no idle keep-alive time: it closes a connection after 30 s without a request",
         "granian holds at most backlog / workers requests at once (its backpressure)",
     ),

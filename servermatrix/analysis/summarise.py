@@ -56,6 +56,7 @@ def summarise(planned: PlannedCell, samples: Sequence[Sample], cores: int) -> Ro
         reason=_reason(status, failures, sound),
         rounds_ok=len(measured),
         rounds_failed=len(failures),
+        windows_repeated=sum(len(window.discarded) for sample in measured.values() for window in sample.windows),
     )
     return _with_numbers(bare, measured, cores) if status == "measured" else Row(summary=bare, rps={})
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -9,6 +10,8 @@ import click
 from servermatrix import experiment, store
 from servermatrix.analysis.analyse import analyse
 from servermatrix.cli.show import AS_JSON, show
+from servermatrix.model import Report
+from servermatrix.render import document
 
 
 @click.command()
@@ -18,9 +21,17 @@ from servermatrix.cli.show import AS_JSON, show
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the markdown of report.md.")
 @click.option("--reference", metavar="CELL-ID", help="Show ratios against this cell instead of the fastest.")
 def report(runs: tuple[str, ...], *, out: Path, as_json: bool, as_markdown: bool, reference: str | None) -> None:
-    """Make reports again from stored runs: ids, folders, or latest."""
-    for name in runs or ("latest",):
-        folder = store.find_run(name, out)
-        if reference is None and folder.is_dir():
-            experiment.derive(folder)
-        show(analyse(store.read_run(folder), reference), as_json=as_json, as_markdown=as_markdown)
+    """Make reports again from stored runs: ids, folders, or latest. --json prints a list of documents for several."""
+    reports = [_made_again(store.find_run(name, out), reference) for name in runs or ("latest",)]
+    if as_json and len(reports) > 1:
+        click.echo(json.dumps([document.to_document(each) for each in reports], indent=2, allow_nan=False))
+        return
+    for each in reports:
+        show(each, as_json=as_json, as_markdown=as_markdown)
+
+
+def _made_again(folder: Path, reference: str | None) -> Report:
+    """Make a report from stored facts, and its files too unless it is seen from another reference."""
+    if reference is None and folder.is_dir():
+        experiment.derive(folder)
+    return analyse(store.read_run(folder), reference)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 import click
+from click.core import ParameterSource
 
 from servermatrix import experiment, store
 from servermatrix.cli.live import Progress
@@ -14,6 +15,9 @@ from servermatrix.errors import UsageProblem
 from servermatrix.outlook import outlook
 from servermatrix.prepare import Prepared, Setup, Wishes, prepare, prepare_stored, stored_setup
 from servermatrix.render import planned
+from servermatrix.suggest import listed
+
+WITH_RESUME = frozenset({"resume", "out", "runners", "fail_fast", "as_json", "quiet", "verbose"})
 
 
 @click.command()
@@ -35,6 +39,13 @@ def run(wishes: Wishes, setup: Setup, *, resume: str | None, as_json: bool, quie
     sys.exit(finished.exit_code)
 
 
+def _typed_besides(allowed: frozenset[str]) -> list[str]:
+    """List the options of this command that were typed and are not among those allowed."""
+    context = click.get_current_context()
+    others = [param for param in context.command.params if param.name not in allowed]
+    return [param.opts[0] for param in others if context.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE]
+
+
 def _prepared(wishes: Wishes, setup: Setup) -> Prepared:
     prepared = prepare(wishes)
     simulated = prepared.generator.plugin.simulate is not None
@@ -48,8 +59,8 @@ def _prepared(wishes: Wishes, setup: Setup) -> Prepared:
 
 
 def _go_on(wishes: Wishes, setup: Setup, resume: str, progress: Progress) -> experiment.Finished:
-    if wishes != Wishes(plugin_folders=wishes.plugin_folders):
-        raise UsageProblem("--resume goes on with the stored plan; cells cannot be selected anew", "leave the selectors out")
+    if refused := _typed_besides(WITH_RESUME):
+        raise UsageProblem(f"--resume goes on as the run began; it cannot be changed with {listed(refused)}", "leave that out")
     folder = store.find_run(resume, setup.out)
     header = store.read_run(folder).header
     prepared = prepare_stored(header, wishes.plugin_folders)

@@ -1,11 +1,9 @@
-"""The options that several commands share, and how what was typed becomes values; it runs nothing."""
+"""The options that several commands share, gathered into what those commands take; it runs nothing."""
 
 from __future__ import annotations
 
 import functools
-import os
-import re
-import shutil
+import json
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -14,84 +12,12 @@ import click
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from servermatrix.cli.values import Axis, Counts, Header, Interpreter, Seconds
 from servermatrix.config import applications
-from servermatrix.config.shape import seconds
+from servermatrix.config.overrides import Overrides
 from servermatrix.errors import UsageProblem
 from servermatrix.model import App, Expect, Request
-from servermatrix.plan import Overrides
 from servermatrix.prepare import Setup, Wishes
-
-
-class Seconds(click.ParamType[int]):
-    """A duration such as 2s or 1m, in whole seconds."""
-
-    name = "duration"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read it as matrix.yaml does."""
-        try:
-            return seconds(value)
-        except ValueError as problem:
-            self.fail(f"{value!r} {problem}", param, ctx)
-
-
-class Axis(click.ParamType[tuple[str, tuple[str, ...]]]):
-    """`axis=value[,value]`."""
-
-    name = "axis=value[,value]"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, tuple[str, ...]]:
-        """Split it; what axes and values there are is not known here."""
-        if isinstance(value, tuple):
-            return value
-        name, equals, values = str(value).partition("=")
-        parts = tuple(part.strip() for part in values.split(","))
-        if not (name and equals and all(parts)):
-            self.fail(f"{value!r} is not of the form axis=value[,value]", param, ctx)
-        return name.strip(), parts
-
-
-class Counts(click.ParamType[tuple[int, ...]]):
-    """`n[,n]`, whole numbers from 1 on."""
-
-    name = "n[,n]"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
-        """Split and read it."""
-        if isinstance(value, tuple):
-            return value
-        if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", str(value)):
-            self.fail(f"{value!r} is not a whole number from 1 on, or several with commas", param, ctx)
-        return tuple(int(part) for part in str(value).split(","))
-
-
-class Interpreter(click.ParamType[str]):
-    """A Python interpreter by path or by name."""
-
-    name = "path"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Make it absolute: servers start in a folder of their own. Links are kept, since a venv's Python is one."""
-        found = shutil.which(str(value))
-        if found is None:
-            self.fail(f"there is no Python interpreter {value!r}", param, ctx)
-        return os.path.abspath(found)  # noqa: PTH100 - pathlib's resolve() would follow the link out of the venv
-
-
-class Header(click.ParamType[tuple[str, str]]):
-    """`name: value`."""
-
-    name = "name:value"
-
-    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Split it; names and values that would break the request line apart are refused."""
-        if isinstance(value, tuple):
-            return value
-        name, colon, content = str(value).partition(":")
-        if not (re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) and colon) or re.search(r"[\r\n\0]", content):
-            self.fail(f"{value!r} is not of the form NAME:VALUE", param, ctx)
-        return name, content.strip()
-
 
 SELECTORS = (
     click.option(
@@ -103,7 +29,11 @@ SELECTORS = (
     click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="Starts of every server."),
     click.option("--duration", type=Seconds(), help="Length of a window, whole seconds."),
     click.option("--warmup", type=Seconds(), help="Load before the windows, not measured."),
+    click.option("--windows", type=click.IntRange(min=1), metavar="N", help="Windows measured in every start."),
     click.option("--connections", type=Counts(), help="Open connections, in all."),
+    click.option(
+        "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the generator, sharing the connections."
+    ),
     click.option("--seed", type=int, metavar="N", help="Seed of the order of the rounds."),
     click.option("--budget", type=Seconds(), help="As many rounds as fit into this time."),
     click.option("--load", "generator", metavar="NAME", help="Load generator; default wrk."),
@@ -151,7 +81,9 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
         rounds: int | None,
         duration: int | None,
         warmup: int | None,
+        windows: int | None,
         connections: tuple[int, ...] | None,
+        threads: int | None,
         seed: int | None,
         budget: int | None,
         generator: str | None,
@@ -164,7 +96,9 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
             rounds=rounds,
             duration_s=duration,
             warmup_s=warmup,
+            windows=windows,
             connections=connections,
+            threads=threads,
             generator=generator,
             seed=seed,
             budget_s=budget,
@@ -237,6 +171,10 @@ def read_model(file: Path | None) -> Mapping[str, object]:
         raise UsageProblem(f"{file} is not YAML: {' '.join(str(error).split())}") from error
     if not isinstance(model, dict):
         raise UsageProblem(f"{file} is not a mapping with `cells`", "see the chapter on the fake generator in CONTRIBUTING.md")
+    try:
+        json.dumps(model, default=str)  # as a run stores it
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageProblem(f"{file} holds what a run cannot store: {error}", "write its keys as text") from error
     return model
 
 

@@ -11,7 +11,7 @@ from servermatrix.config.options import canonical, named_values, offered, offers
 from servermatrix.config.shape import SHARED_AXES
 from servermatrix.contracts import Option, Server
 from servermatrix.errors import UsageProblem
-from servermatrix.model import App, Noise
+from servermatrix.model import App
 from servermatrix.suggest import did_you_mean, listed
 
 T = TypeVar("T")
@@ -33,13 +33,14 @@ class Overrides:
     windows: int | None = None
     generator: str | None = None
     app: App | None = None
-    noise: Noise | None = None
     seed: int | None = None
     budget_s: float | None = None
 
 
 def override(matrix: Matrix, overrides: Overrides, servers: Mapping[str, Server]) -> Matrix:
     """Return the matrix with the changes; UsageProblem for an unknown axis or value, or for numbers that cannot be."""
+    if overrides.rounds is not None and overrides.budget_s is not None:
+        raise UsageProblem("--rounds and --budget both say how many rounds to run", "give one of the two")
     for axis, values in overrides.sets:
         if not values or "" in values:
             raise UsageProblem(f"{axis} is given an empty value", "write -s AXIS=VALUE[,VALUE]")
@@ -54,7 +55,6 @@ def override(matrix: Matrix, overrides: Overrides, servers: Mapping[str, Server]
         axes=axes,
         load=_load(matrix.load, overrides),
         rounds=_given(overrides.rounds, matrix.rounds),
-        noise=_given(overrides.noise, matrix.noise),
     )
     _check_numbers(changed)
     return changed

@@ -88,6 +88,7 @@ def _cell(row: Summary) -> Json:
         "reason": "" if is_measured(row) else row.reason,
         "rounds_ok": row.rounds_ok,
         "rounds_failed": row.rounds_failed,
+        "windows_repeated": row.windows_repeated,
         **_numbers(row),
         "flags": [flag.value for flag in row.flags],
         "argv": list(row.planned.argv),

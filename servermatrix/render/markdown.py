@@ -120,10 +120,7 @@ def _excluded(header: RunHeader) -> list[str]:
 
 
 def _unequal(report: Report) -> list[str]:
-    sentences = {
-        (row.planned.cell.server, sentence): None for row in notes.settled_rows(report) for sentence in row.planned.unequal
-    }
-    return _section("What could not be made equal", ("server", "difference"), sentences)
+    return _section("What could not be made equal", ("server", "difference"), notes.unequal(report))
 
 
 def _proof(report: Report) -> list[str]:
@@ -169,7 +166,7 @@ def _commands(planned: PlannedCell, header: RunHeader) -> list[str]:
     rounds = ("--rounds", str(header.rounds)) if any(word.startswith("--budget") for word in header.argv) else ()
     again = (*_PROGRAM, "run", *_selection(header.argv), *rounds, "-k", planned.cell.id, "--seed", str(header.seed))
     lines = (
-        ("the server", planned.argv),
+        ("the server, as it was started; files it names are in the work folder of a start", planned.argv),
         (f"the load, {counted(load.windows, 'window')} in each round after a warm-up of {load.warmup_s} s", planned.load_argv),
         ("both, by this tool", again),
     )

@@ -106,6 +106,7 @@ def under_table(table: Table, header: RunHeader) -> list[str]:
         *_rounds(rows, table),
         *_groups([row for row in rows if row.ranking is not None]),
         *_seen(table),
+        *_lost(rows),
         _load(table, header.generator),
         *(f"{flag}: {_FLAGS[flag]}{'; not ranked' if flag in UNRANKED else ''}." for flag in _present(rows)),
     ]
@@ -145,6 +146,20 @@ def _seen(table: Table) -> list[str]:
         return []
     more = table.detectable - 1
     return [f"The smallest difference this run could have seen: {amount(table.detectable, 3)}x ({percent(more, 1)})."]
+
+
+def _lost(rows: Sequence[Summary]) -> list[str]:
+    """Say what did not count: nothing that went wrong is left out because it was tried again."""
+    repeated, failed = sum(row.windows_repeated for row in rows), sum(row.rounds_failed for row in rows)
+    if not repeated and not failed:
+        return []
+    return [f"Did not count: {counted(repeated, 'window')}, driven again; {counted(failed, 'start')}, without a result."]
+
+
+def unequal(report: Report) -> list[tuple[str, str]]:
+    """List (server, sentence) for what could not be set alike on the servers of a report, each once."""
+    pairs = ((row.planned.cell.server, sentence) for row in settled_rows(report) for sentence in row.planned.unequal)
+    return list(dict.fromkeys(pairs))
 
 
 def _load(table: Table, generator: str) -> str:

@@ -42,7 +42,16 @@ def to_terminal(report: Report, *, width: int, colour: bool) -> str:
     for table in report.tables:
         _table(console, table, report)
     _not_measured(console, notes.without_numbers(report))
+    _unequal(console, notes.unequal(report))
     return "\n".join(line.rstrip() for line in target.getvalue().splitlines()) + "\n"
+
+
+def _unequal(console: Console, differences: Iterable[tuple[str, str]]) -> None:
+    sentences = [sentence for _, sentence in differences]
+    if sentences:
+        console.print()
+        console.print(Text("What could not be made equal", style="bold underline"))
+        _bullets(console, sentences)
 
 
 def _paragraph(console: Console, text: str, style: str) -> None:

@@ -118,6 +118,19 @@ def test_a_report_made_again_has_the_same_bytes(run_cli: RunCli, fake: tuple[str
     assert (tmp_path / "reports" / "latest.md").read_bytes() == before["report.md"]
 
 
+def test_several_reports_are_one_document_that_lists_them_and_one_is_the_file(
+    run_cli: RunCli, fake: tuple[str, ...], tmp_path: Path
+) -> None:
+    for seed in ("1", "2"):
+        assert run_cli("run", *fake, "-q", "--rounds", "1", "--seed", seed).returncode == 0
+    folders = sorted(path for path in (tmp_path / "reports").iterdir() if path.is_dir())
+    both = run_cli("report", *(folder.name for folder in folders), "--json")
+    assert both.returncode == 0, both.stderr
+    assert json.loads(both.stdout) == [json.loads((folder / "report.json").read_text()) for folder in folders]
+    one = run_cli("report", folders[0].name, "--json")
+    assert one.stdout.encode() == (folders[0] / "report.json").read_bytes()
+
+
 def test_the_line_printed_to_reproduce_a_row_makes_that_row_again(run_cli: RunCli, fake: tuple[str, ...], tmp_path: Path) -> None:
     assert run_cli("run", *fake, "-q", "-s", "workers=2", "--profile", "smoke", "-k", "granian*", "-k", "uv*").returncode == 0
     lines = (tmp_path / "reports" / "latest.md").read_text().splitlines()
@@ -159,6 +172,11 @@ def test_a_report_of_nothing_is_exit_code_5(run_cli: RunCli) -> None:
         ("run", "--app", "a:b", "--app-dir", "nowhere"),
         ("run", "--path", "/x"),
         ("run", "--resume", "latest", "--rounds", "3"),
+        ("run", "--resume", "latest", "--pin", "off"),
+        ("run", "--rounds", "3", "--budget", "20m"),
+        ("run", "--threads", "0"),
+        ("run", "--windows", "0"),
+        ("plan", "--threads", "3", "--connections", "16"),
         ("run", "--matrix", "nosuch.yaml"),
         ("run", "--header", "broken"),
         ("run", "--app", "a:b", "--path", "/\u00fc"),
@@ -166,6 +184,8 @@ def test_a_report_of_nothing_is_exit_code_5(run_cli: RunCli) -> None:
         ("run", "--app", "a:b", "--path", "/a b"),
         ("run", "--app", "a:b", "--method", "GET /"),
         ("run", "--app", "a:b", "--header", "x: \u20ac"),
+        ("run", "--app", "a:b", "--header", "x: \udcff"),
+        ("run", "--app", "a:b", "--body", "\udcff"),
         ("report", "--nosuch"),
         ("nosuch",),
     ],
@@ -195,6 +215,18 @@ def test_connections_that_do_not_divide_by_threads_are_refused(run_cli: RunCli, 
     assert done.returncode == 2
     assert "16" in done.stderr
     assert "3" in done.stderr
+
+
+def test_threads_that_do_not_share_the_connections_evenly_are_refused_in_a_sentence(run_cli: RunCli) -> None:
+    done = run_cli("plan", "--threads", "3", "--connections", "16")
+    assert done.returncode == 2
+    assert "16 connections cannot be shared evenly by 3 threads" in done.stderr
+
+
+def test_threads_and_windows_of_the_command_line_are_those_of_every_cell(run_cli: RunCli, fake: tuple[str, ...]) -> None:
+    done = run_cli("run", *fake, "-q", "--json", "--threads", "2", "--windows", "5", "--rounds", "1")
+    loads = [cell["load"] for cell in json.loads(done.stdout)["cells"]]
+    assert {(load["threads"], load["windows"]) for load in loads} == {(2, 5)}
 
 
 def test_plan_prints_each_cell_with_its_command_and_each_excluded_one_with_its_reason(run_cli: RunCli) -> None:

@@ -48,6 +48,12 @@ def test_percentiles_of_a_start_are_those_of_all_its_answers_together() -> None:
     assert (found.p50_us.value, found.p99_us.value) == (100, 5000)
 
 
+def test_windows_that_were_driven_again_are_counted_over_all_starts() -> None:
+    again = replace(window(), discarded=("noise", "noise"))
+    found = only([measured(cell("a"), 1, window(), again), measured(cell("a"), 2, replace(window(), discarded=("noise",)))])
+    assert found.windows_repeated == 3
+
+
 def test_memory_is_the_largest_of_a_start_and_the_median_over_starts() -> None:
     a = cell("a")
     of_start = [(10, 30), (20, 20), (40, 10)]

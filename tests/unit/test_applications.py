@@ -103,6 +103,21 @@ def test_a_target_of_another_form_is_refused(tmp_path: Path, target: str) -> Non
         user_app(target, str(tmp_path), Request(), Expect())
 
 
+@pytest.mark.parametrize(
+    ("request_", "part"),
+    [(Request(method="POST", body="caf\udce9"), "body"), (Request(headers=(("x", "caf\udce9"),)), "header 'x'")],
+)
+def test_bytes_that_are_no_text_are_refused_with_the_part_that_holds_them(tmp_path: Path, request_: Request, part: str) -> None:
+    with pytest.raises(UsageProblem, match=rf"--app: the {part}.* cannot be sent") as caught:
+        user_app("shop:app", str(tmp_path), request_, Expect())
+    assert caught.value.message.isascii()
+
+
+def test_a_body_in_any_language_is_sent(tmp_path: Path) -> None:
+    request = Request(method="POST", body="caf\u00e9 \u20ac \U0001f600")
+    assert user_app("shop:app", str(tmp_path), request, Expect()).request == request
+
+
 def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match=r"there is no folder .*nowhere") as caught:
         user_app("shop:app", str(tmp_path / "nowhere"), Request(), Expect())

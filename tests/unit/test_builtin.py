@@ -279,5 +279,5 @@ def test_it_runs_without_the_environment_of_the_tool(tmp_path: Path) -> None:
 
 
 def test_its_numbers_are_not_for_comparison_and_it_speaks_plain_http_1_only() -> None:
-    assert (builtin.LOAD.comparable, builtin.LOAD.protocols, builtin.LOAD.program) == (False, ("h1",), "")
+    assert (builtin.LOAD.protocols, builtin.LOAD.program) == (("h1",), "")
     assert builtin.LOAD.version("") == f"Python {'.'.join(map(str, sys.version_info[:3]))}"

@@ -114,6 +114,11 @@ def test_the_same_question_has_the_same_answer_and_any_other_has_another() -> No
     assert ask().stats not in [other.stats for other in others]
 
 
+def test_long_seeds_that_differ_in_the_last_digit_are_different_seeds() -> None:
+    one, other = (ask({**EXAMPLE, "seed": seed}).stats.requests for seed in (1234567, 1234568))
+    assert one != other
+
+
 def test_windows_of_one_start_are_more_alike_than_starts() -> None:
     within = [log(ask(number=n, window=0).stats.requests / ask(number=n, window=1).stats.requests) for n in range(200)]
     between = [log(ask(number=n).stats.requests / ask(number=n + 1).stats.requests) for n in range(200)]

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from servermatrix import __version__
+from servermatrix.config.overrides import Overrides
 from servermatrix.errors import Exit, Unfit
 from servermatrix.header import check_same, describe, planned_cells, versions_needed
 from servermatrix.model import RunHeader
-from servermatrix.plan import Overrides
 from servermatrix.prepare import Prepared, Setup, Wishes, prepare
 from tests.conftest import ROOT
 

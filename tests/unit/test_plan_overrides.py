@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from servermatrix.config.matrix import Axes, LoadSettings, Matrix
+from servermatrix.config.overrides import Overrides, override
 from servermatrix.contracts import Choice, Count, Flag, Server
 from servermatrix.errors import Exit, UsageProblem
 from servermatrix.model import App, Noise
-from servermatrix.plan import Overrides, override
 
 ALPHA = Server(
     requires=(),
@@ -83,12 +83,11 @@ def test_the_last_set_of_an_axis_wins_and_a_named_field_wins_over_it() -> None:
 
 
 def test_named_fields_are_set() -> None:
-    matrix = changed(rounds=9, duration_s=4, warmup_s=0, threads=2, windows=5, generator="wrk", noise=Noise(foreign_cpu=1.0))
+    matrix = changed(rounds=9, duration_s=4, warmup_s=0, threads=2, windows=5, generator="wrk")
     assert matrix == replace(
         MATRIX,
         rounds=9,
         load=LoadSettings(generator="wrk", threads=2, duration_s=4, warmup_s=0, windows=5),
-        noise=Noise(foreign_cpu=1.0),
     )
 
 
@@ -142,6 +141,11 @@ def test_who_sets_the_server_is_told_how_to_choose_servers() -> None:
 def test_numbers_that_cannot_be_are_refused(field: str, value: object, message: str) -> None:
     with pytest.raises(UsageProblem, match=message):
         changed(**{field: value})
+
+
+def test_rounds_and_a_budget_that_chooses_them_are_not_both_taken() -> None:
+    with pytest.raises(UsageProblem, match="--rounds and --budget both say how many rounds"):
+        changed(rounds=3, budget_s=60.0)
 
 
 def test_connections_of_include_entries_must_suit_the_threads_too() -> None:

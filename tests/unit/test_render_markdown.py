@@ -256,3 +256,9 @@ def test_a_number_that_is_none_is_null_in_json(bad: float) -> None:
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_the_same_report_gives_the_same_text(render: Callable[[Report], str], name: str) -> None:
     assert render(EXAMPLES[name]) == render(replace(EXAMPLES[name]))
+
+
+def test_what_was_driven_again_or_gave_no_result_is_said_under_the_table() -> None:
+    lossy = replace(summary(UVLOOP, 5_000, None), windows_repeated=3, rounds_failed=1)
+    assert "Did not count: 3 windows, driven again; 1 start, without a result." in to_markdown(with_rows(lossy))
+    assert "Did not count" not in to_markdown(with_rows(summary(UVLOOP, 5_000, None)))

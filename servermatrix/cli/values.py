@@ -1,0 +1,82 @@
+"""What may be typed as the value of an option and what it becomes; it knows no option and no command."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+
+import click
+
+from servermatrix.config.shape import seconds
+
+
+class Seconds(click.ParamType[int]):
+    """A duration such as 2s or 1m, in whole seconds."""
+
+    name = "duration"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it as matrix.yaml does."""
+        try:
+            return seconds(value)
+        except ValueError as problem:
+            self.fail(f"{value!r} {problem}", param, ctx)
+
+
+class Axis(click.ParamType[tuple[str, tuple[str, ...]]]):
+    """`axis=value[,value]`."""
+
+    name = "axis=value[,value]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, tuple[str, ...]]:
+        """Split it; what axes and values there are is not known here."""
+        if isinstance(value, tuple):
+            return value
+        name, equals, values = str(value).partition("=")
+        parts = tuple(part.strip() for part in values.split(","))
+        if not (name and equals and all(parts)):
+            self.fail(f"{value!r} is not of the form axis=value[,value]", param, ctx)
+        return name.strip(), parts
+
+
+class Counts(click.ParamType[tuple[int, ...]]):
+    """`n[,n]`, whole numbers from 1 on."""
+
+    name = "n[,n]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        """Split and read it."""
+        if isinstance(value, tuple):
+            return value
+        if not re.fullmatch(r"[1-9]\d*(,[1-9]\d*)*", str(value)):
+            self.fail(f"{value!r} is not a whole number from 1 on, or several with commas", param, ctx)
+        return tuple(int(part) for part in str(value).split(","))
+
+
+class Interpreter(click.ParamType[str]):
+    """A Python interpreter by path or by name."""
+
+    name = "path"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Make it absolute: servers start in a folder of their own. Links are kept, since a venv's Python is one."""
+        found = shutil.which(str(value))
+        if found is None:
+            self.fail(f"there is no Python interpreter {value!r}", param, ctx)
+        return os.path.abspath(found)  # noqa: PTH100 - pathlib's resolve() would follow the link out of the venv
+
+
+class Header(click.ParamType[tuple[str, str]]):
+    """`name: value`."""
+
+    name = "name:value"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Split it; names and values that would break the request line apart are refused."""
+        if isinstance(value, tuple):
+            return value
+        name, colon, content = str(value).partition(":")
+        if not (re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) and colon) or re.search(r"[\r\n\0]", content):
+            self.fail(f"{value!r} is not of the form NAME:VALUE", param, ctx)
+        return name, content.strip()
