@@ -31,9 +31,7 @@ SELECTORS = (
     click.option("--warmup", type=Seconds(), help="Load before the windows, not measured."),
     click.option("--windows", type=click.IntRange(min=1), metavar="N", help="Windows measured in every start."),
     click.option("--connections", type=Counts(), help="Open connections, in all."),
-    click.option(
-        "--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the generator, sharing the connections."
-    ),
+    click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the generator, sharing the connections."),
     click.option("--seed", type=int, metavar="N", help="Seed of the order of the rounds."),
     click.option("--budget", type=Seconds(), help="As many rounds as fit into this time."),
     click.option("--load", "generator", metavar="NAME", help="Load generator; default wrk."),
