@@ -83,11 +83,10 @@ def _complete_signed_ranks(differences: Differences) -> list[tuple[float, int]]:
 def detectable_ratio(differences: Differences, alpha: float = ALPHA) -> float | None:
     """Return the smallest ratio above 1 that a table could have seen: exp(half-width) of the median pair's interval.
 
-    The interval of a pair is the signed-rank one at `alpha` / pairs, Holm's first level; where the rounds are too few for
-    that one to exist, at `alpha`. It excludes 1 when the measured ratio is further from 1 than the half-width, so a pair
-    whose true ratio is the one returned is told apart about every second time by the first step of Holm (the later steps
-    are easier) or, in a table with too few rounds for Holm, would be if it were the only comparison. None when no pair has
-    the 6 common rounds that an interval needs. Source: half-width of the interval in stats.signed_rank_interval.
+    The interval of a pair is the signed-rank one at `alpha` / pairs, Holm's first level. It excludes 1 when the measured ratio
+    is further from 1 than the half-width, so a pair whose true ratio is the one returned is told apart about every second time
+    by the first step of Holm (the later steps are easier). None when no pair has the common rounds that such an interval
+    needs: then no difference could have been seen. Source: half-width of the interval in stats.signed_rank_interval.
     """
     widths = [width for _, part in _by_rounds(differences) for width in _half_widths(part, len(differences), alpha)]
     return exp(median(widths)) if widths else None
@@ -97,8 +96,7 @@ def _half_widths(differences: Differences, comparisons: int, alpha: float) -> li
     import numpy as np  # noqa: PLC0415 - not in memory while measuring
 
     n = differences.shape[1]
-    strict, single = critical(n, alpha / comparisons), critical(n, alpha)
-    cut = single if strict is None else strict
+    cut = critical(n, alpha / comparisons)
     if cut is None:
         return []
     left, right = np.triu_indices(n)
