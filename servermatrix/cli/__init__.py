@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
 import tempfile
 import traceback
@@ -12,6 +11,7 @@ import traceback
 import click
 
 from servermatrix import __version__
+from servermatrix.cli import interrupts
 from servermatrix.errors import Exit, MatrixError
 
 # Name -> what the overview says. A command's module is imported when it is called: all of them together would make
@@ -69,15 +69,8 @@ def cli() -> None:
 
 def main() -> None:
     """Run a command and end with its exit code: the one place where failures become sentences."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is not signal.SIG_IGN:  # nohup means it
-            signal.signal(number, _interrupt)
+    interrupts.listen()
     sys.exit(guarded(sys.argv[1:]))
-
-
-def _interrupt(*_: object) -> None:
-    """End as on Ctrl-C: servers are stopped and the report is written."""
-    raise KeyboardInterrupt
 
 
 def guarded(args: list[str]) -> int:

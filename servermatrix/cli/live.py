@@ -8,6 +8,7 @@ from typing import IO, Self
 from rich.console import Console
 from rich.live import Live
 
+from servermatrix.cli import interrupts
 from servermatrix.cli.show import tell, wants_escapes
 from servermatrix.experiment import Listener
 from servermatrix.model import Proof, RunHeader, Sample, Step
@@ -45,6 +46,7 @@ class Progress:
         self._began = time.monotonic()
 
     def _started(self, step: Step) -> None:
+        interrupts.check()
         self._now = step.cell.id
         self._draw()
 
