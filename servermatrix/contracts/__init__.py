@@ -1,0 +1,37 @@
+"""What a server plug-in and a load plug-in are; a plug-in file imports this module and nothing else of ours."""
+
+from servermatrix.contracts.loads import (
+    LoadFailure,
+    LoadGenerator,
+    Outcome,
+    Question,
+    Shot,
+)
+from servermatrix.contracts.servers import (
+    Choice,
+    Count,
+    Flag,
+    Launch,
+    Option,
+    Server,
+)
+from servermatrix.model import LoadErrors, LoadStats, Request, Usage, Window
+
+__all__ = [
+    "Choice",
+    "Count",
+    "Flag",
+    "Launch",
+    "LoadErrors",
+    "LoadFailure",
+    "LoadGenerator",
+    "LoadStats",
+    "Option",
+    "Outcome",
+    "Question",
+    "Request",
+    "Server",
+    "Shot",
+    "Usage",
+    "Window",
+]

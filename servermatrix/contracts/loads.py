@@ -1,0 +1,90 @@
+"""What a load plug-in is: a value with pure functions of one stretch of load."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from servermatrix.model import LoadStats, Request, Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shot:
+    """One stretch of load: what to ask, how hard, for how long, and the file the generator may write its result to.
+
+    `expect_status` is the status of a right answer; None: any below 400, which is what generators hold to be right by themselves.
+    """
+
+    program: str
+    url: str
+    request: Request
+    connections: int
+    threads: int
+    duration_s: int
+    timeout_s: int
+    folder: str
+    result: str
+    expect_status: int | None = None
+
+    def wire(self) -> bytes:
+        """Lay out the request as HTTP/1.1 sends it, with Host and Content-Length where they are not given."""
+        request, body = self.request, self.request.body.encode()
+        given = {name.lower() for name, _ in request.headers}
+        headers = list(request.headers) if "host" in given else [("Host", urlsplit(self.url).netloc), *request.headers]
+        if not given & {"content-length", "transfer-encoding"} and (body or request.method in {"POST", "PUT", "PATCH"}):
+            headers.append(("Content-Length", str(len(body))))
+        lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), "", ""]
+        return "\r\n".join(lines).encode() + body
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How a generator ended: its exit code, its streams, and the text of the result file (None when it wrote none)."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    result: str | None
+
+
+class LoadFailure(Exception):
+    """The generator gave no result that can be used; the text is one sentence that says why."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Question:
+    """What a generator without load is asked: which cell, round and window, under which seed and model."""
+
+    cell_id: str
+    round: int
+    window: int
+    workers: int
+    duration_s: int
+    seed: int
+    model: Mapping[str, object]
+
+
+def _no_files(_: Shot) -> dict[str, str]:
+    return {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadGenerator:
+    """A load generator as data and pure functions.
+
+    `program` is the command looked for on PATH and in .tools/ (empty: the file itself is run by our interpreter).
+    `version(text)` reads the version from what `program version_args` prints, or raises LoadFailure when it is too old.
+    `parse` raises LoadFailure for anything that is not a whole result. A generator with `simulate` starts no server.
+    """
+
+    protocols: tuple[str, ...]
+    program: str = ""
+    packages: tuple[str, ...] = ()
+    version_args: tuple[str, ...] = ()
+    version: Callable[[str], str]
+    argv: Callable[[Shot], list[str]]
+    parse: Callable[[Shot, Outcome], LoadStats]
+    env: Callable[[Shot], Mapping[str, str]] = _no_files
+    files: Callable[[Shot], Mapping[str, str]] = _no_files
+    simulate: Callable[[Question], Window] | None = None

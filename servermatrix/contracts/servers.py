@@ -1,0 +1,97 @@
+"""What a server plug-in is: a value with pure functions of one start."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """An option with named values.
+
+    `default` stands when the matrix does not name the option: never `auto`, whose meaning changes with what is installed.
+    `when` limits the option to combinations in which other options have one of the given values; elsewhere it is dropped.
+    `in_id=False` keeps the default value out of cell ids, so that a new option leaves the ids of stored runs as they are.
+    """
+
+    values: tuple[str, ...]
+    default: str
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    in_id: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Count:
+    """An option that is a whole number from `minimum` on; see Choice for the rest."""
+
+    default: str
+    minimum: int = 1
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    in_id: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flag:
+    """An option that is `on` or `off`; see Choice for the rest."""
+
+    default: str = "off"
+    when: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    in_id: bool = True
+
+
+Option = Choice | Count | Flag
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Launch:
+    """One start of a server: everything that its command line may depend on.
+
+    `folder` is the empty work folder the server starts in; `options` holds every option that applies.
+    """
+
+    python: str
+    target: str
+    host: str
+    port: int
+    workers: int
+    protocol: str
+    options: Mapping[str, str]
+    folder: str
+    backlog: int = 2048
+    keep_alive_s: int = 75
+    graceful_s: int = 5
+
+
+def _nothing(_: Launch) -> dict[str, str]:
+    return {}
+
+
+def _no_objection(_: Launch) -> str | None:
+    return None
+
+
+def _no_needs(_: Launch) -> tuple[str, ...]:
+    return ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """A server as data and pure functions; the engine starts, waits, stops and measures.
+
+    `requires` are requirements (`uvicorn>=0.30`) checked in the server's own interpreter, `needs(launch)` the further ones
+    of a combination. `proof(launch)` says what the witness must find: `loop` and `http` map to prefixes of class names.
+    `files(launch)` are written into the work folder (relative name -> text). `objection(launch)` is a sentence when the
+    combination cannot run. `unequal` lists what cannot be set as on the other servers, a sentence each.
+    """
+
+    requires: tuple[str, ...]
+    options: Mapping[str, Option]
+    protocols: tuple[str, ...]
+    argv: Callable[[Launch], list[str]]
+    proof: Callable[[Launch], Mapping[str, str]]
+    env: Callable[[Launch], Mapping[str, str]] = _nothing
+    files: Callable[[Launch], Mapping[str, str]] = _nothing
+    needs: Callable[[Launch], tuple[str, ...]] = _no_needs
+    objection: Callable[[Launch], str | None] = _no_objection
+    unequal: tuple[str, ...] = ()

@@ -1,0 +1,127 @@
+"""What is to be run: programs, loads, cells, plans; standard library only, no behaviour beyond names and sums."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from random import Random
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked of the app, once per request."""
+
+    method: str = "GET"
+    path: str = "/"
+    headers: tuple[tuple[str, str], ...] = ()
+    body: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expect:
+    """What a right answer is: the status, and the exact body or a text within it (None: not looked at)."""
+
+    status: int = 200
+    body: str | None = None
+    contains: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """A program under test: `target` is `module:attribute`, importable once `folder` is on the module path."""
+
+    name: str
+    target: str
+    folder: str
+    request: Request = Request()
+    expect: Expect = Expect()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """How hard and how long each start of a server is driven; closed loop, `connections` in all over `threads`."""
+
+    generator: str
+    connections: int
+    threads: int
+    duration_s: int
+    warmup_s: int
+    windows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Noise:
+    """What a valid window may suffer: how much of one core others use, what share of CPU time the host steals.
+
+    A limit of 1 or more is none; where both are none, a CPU quota is accepted too.
+    """
+
+    foreign_cpu: float = 0.10
+    steal: float = 0.02
+
+    @property
+    def limited(self) -> bool:
+        """Tell whether anything is refused at all."""
+        return self.foreign_cpu < 1 or self.steal < 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One server with one set of options under one app and load.
+
+    `options` holds every option that applies, sorted by name; `label` is the part of them that the id shows.
+    """
+
+    server: str
+    options: tuple[tuple[str, str], ...]
+    label: str
+    protocol: str
+    workers: int
+    app: str
+    load: Load
+
+    @property
+    def setting(self) -> str:
+        """Name the server with its options, `uvicorn[http=httptools,loop=uvloop]`, whatever the load."""
+        return f"{self.server}[{self.label}]" if self.label else self.server
+
+    @property
+    def id(self) -> str:
+        """Name the cell for ever, whatever else is in the matrix."""
+        return f"{self.setting}/{self.protocol}/w{self.workers}/c{self.load.connections}/{self.app}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Excluded:
+    """A combination of the matrix that is not run, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One start of one server: the unit of repetition; rounds count from 1."""
+
+    cell: Cell
+    round: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a run will do: every cell once per round, each round in a fresh order drawn from the seed."""
+
+    cells: tuple[Cell, ...]
+    excluded: tuple[Excluded, ...]
+    apps: tuple[App, ...]
+    rounds: int
+    seed: int
+    noise: Noise = Noise()
+
+    def steps(self) -> Iterator[Step]:
+        """Yield all steps in the order in which they run, the same for the same cells and seed."""
+        for number in range(1, self.rounds + 1):
+            order = list(self.cells)
+            Random(f"{self.seed}/{number}").shuffle(order)  # noqa: S311 - a reproducible order, not a secret
+            for cell in order:
+                yield Step(cell=cell, round=number)

@@ -1,0 +1,71 @@
+"""What a run file holds: the header with all that a report needs, and the samples."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from servermatrix.model.planned import App, Cell, Excluded, Noise
+from servermatrix.model.samples import Proof, Sample
+
+RUN_SCHEMA = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedCell:
+    """A cell as the run file keeps it: with the command that starts it, so that reports need no plug-in."""
+
+    cell: Cell
+    argv: tuple[str, ...]
+    load_argv: tuple[str, ...]
+    unequal: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """The fingerprint of a machine; runs of different hosts are never compared in silence."""
+
+    system: str
+    cpu: str
+    cores: int
+    memory_bytes: int
+    python: str
+    pinned: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunHeader:
+    """The first record of a run file: all that is needed to report on it or to go on with it.
+
+    `settings` are what else a resumed run needs: the servers' interpreter, the pinning, the model of a simulation.
+    """
+
+    id: str
+    started_at: str
+    argv: tuple[str, ...]
+    seed: int
+    rounds: int
+    noise: Noise
+    generator: str
+    generator_version: str
+    host: Host
+    versions: tuple[tuple[str, str], ...]
+    git: str
+    cells: tuple[PlannedCell, ...]
+    excluded: tuple[Excluded, ...]
+    apps: tuple[App, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
+    schema: int = RUN_SCHEMA
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """A run file as read: a prefix of one is a valid, shorter run."""
+
+    header: RunHeader
+    proofs: tuple[Proof, ...]
+    samples: tuple[Sample, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Tell whether every planned step has its sample."""
+        return len(self.samples) >= len(self.header.cells) * self.header.rounds
