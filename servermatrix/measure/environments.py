@@ -7,6 +7,7 @@ import subprocess
 from collections.abc import Iterable, Mapping
 
 from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from servermatrix.errors import Unfit
 
@@ -22,19 +23,42 @@ print(json.dumps({"python": platform.python_version(), "found": {name: read(name
 """
 
 
+EVERYTHING = """\
+import json, platform
+from importlib.metadata import distributions
+found = {each.metadata["Name"]: each.version for each in distributions() if each.metadata and each.metadata["Name"]}
+print(json.dumps({"python": platform.python_version(), "found": found}))
+"""
+
+
 def installed(python: str, names: Iterable[str]) -> dict[str, str | None]:
     """Return the version of each distribution in that interpreter, None where missing, and its own as `python`.
 
     Raises Unfit when the interpreter does not run.
     """
-    argv = [python, "-I", "-c", SCRIPT, *sorted(set(names))]
+    version, found = _told(python, SCRIPT, *sorted(set(names)))
+    return {"python": version, **found}
+
+
+def contents(python: str) -> dict[str, str]:
+    """Return the version of everything that is installed in that interpreter, by canonical name.
+
+    Raises Unfit when the interpreter does not run.
+    """
+    _, found = _told(python, EVERYTHING)
+    return dict(sorted((canonicalize_name(name), version) for name, version in found.items() if version))
+
+
+def _told(python: str, script: str, *words: str) -> tuple[str, dict[str, str | None]]:
+    """Run a script of ours in that interpreter, apart from what is on our module path; return its version and its answer."""
+    argv = [python, "-I", "-c", script, *words]
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True)
         told = json.loads(done.stdout)
     except (OSError, subprocess.SubprocessError, ValueError) as failure:
         message = f"the Python interpreter {python} does not run: {_why(failure)}"
         raise Unfit(message, "name one that does with --python PATH") from failure
-    return {"python": str(told["python"]), **{str(name): version for name, version in told["found"].items()}}
+    return str(told["python"]), {str(name): version for name, version in told["found"].items()}
 
 
 def _why(failure: Exception) -> str:
@@ -52,15 +76,16 @@ def _why(failure: Exception) -> str:
 
 
 def distributions(requirements: Iterable[str]) -> tuple[str, ...]:
-    """Return the bare names of requirements, sorted, each once."""
-    return tuple(sorted({Requirement(text).name for text in requirements}))
+    """Return the canonical names of requirements, sorted, each once however it is spelt."""
+    return tuple(sorted({canonicalize_name(Requirement(text).name) for text in requirements}))
 
 
 def unmet(requirements: Iterable[str], versions: Mapping[str, str | None], python: str) -> str | None:
     """Say in one sentence which requirement the interpreter does not meet, None when it meets all."""
+    told = {canonicalize_name(name): version for name, version in versions.items()}
     for text in requirements:
         wanted = Requirement(text)
-        found = versions.get(wanted.name)
+        found = told.get(canonicalize_name(wanted.name))
         if found is None:
             return f"{wanted.name} is not installed; type: {python} -m pip install '{text}'"
         if not wanted.specifier.contains(found, prereleases=True):

@@ -6,7 +6,6 @@ import contextlib
 import os
 import re
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from servermatrix.contracts import LoadFailure, LoadGenerator
 from servermatrix.errors import Unfit
+from servermatrix.measure.command import run
 
 LIMIT_S = 60.0
 VERSION_LIMIT_S = 10.0
@@ -73,7 +73,7 @@ def check(tool: Tool, generator: LoadGenerator, *, environment: Mapping[str, str
     environ = {**(os.environ if environment is None else environment), **dict(tool.env), "LC_ALL": "C"}
     command, tip = [tool.path, *generator.version_args], install_command(generator.packages, environ)
     try:
-        code, text = _run(command, environ, VERSION_LIMIT_S, Path.cwd())
+        code, text = run(command, environ, VERSION_LIMIT_S, Path.cwd())
     except OSError as error:
         raise Unfit(f"{tool.path} cannot be started: {error.strerror}", tip) from error
     except subprocess.TimeoutExpired as error:
@@ -182,7 +182,7 @@ def _command(argv: list[str], environ: Mapping[str, str], folder: Path) -> str:
     shown = f"{argv[0]} {next(word for word in argv[1:] if word in {'update', 'install', 'download', '-x'})}"
     program = shutil.which(argv[0], path=environ.get("PATH"))
     try:
-        code, text = _run([program or argv[0], *argv[1:]], {**environ, "LC_ALL": "C"}, LIMIT_S, folder)
+        code, text = run([program or argv[0], *argv[1:]], {**environ, "LC_ALL": "C"}, LIMIT_S, folder)
     except subprocess.TimeoutExpired as error:
         raise _Failed(f"{shown} took more than {LIMIT_S:.0f} s") from error
     if code:
@@ -195,25 +195,3 @@ def _reason(text: str) -> str:
     lines = [line.strip() for line in text.splitlines() if line.strip()] or ["it printed nothing"]
     errors = [line.removeprefix("E: ") for line in lines if line.startswith("E: ")]
     return (errors or lines[-1:])[0]
-
-
-def _run(argv: list[str], environ: Mapping[str, str], limit_s: float, folder: Path) -> tuple[int, str]:
-    """Run a command in a session of its own, which ends as a whole: apt-get's children would keep the pipe open."""
-    with subprocess.Popen(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        env=dict(environ),
-        cwd=folder,
-        text=True,
-        errors="replace",
-        start_new_session=True,
-    ) as process:
-        try:
-            text, _ = process.communicate(timeout=limit_s)
-        except BaseException:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            raise
-    return process.returncode, text

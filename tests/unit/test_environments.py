@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from servermatrix.errors import Exit, Unfit
-from servermatrix.measure.environments import distributions, installed, unmet
+from servermatrix.measure.environments import contents, distributions, installed, unmet
 
 VERSIONS = {"python": "3.12.0", "uvicorn": "0.30.1", "hypercorn": "0.18.0rc1", "uvloop": None}
 
@@ -35,6 +35,29 @@ def test_what_is_on_our_module_path_does_not_count(tmp_path: Path, monkeypatch: 
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
     monkeypatch.chdir(tmp_path)
     assert installed(sys.executable, ["zebra"])["zebra"] is None
+
+
+def test_everything_that_is_installed_is_read_by_its_canonical_name() -> None:
+    found = contents(sys.executable)
+    assert found["packaging"] == version("packaging")
+    assert found["ruamel-yaml"] == version("ruamel.yaml")
+    assert list(found) == sorted(found)
+    assert "python" not in found
+    names = tuple(found)
+    assert installed(sys.executable, names) == {"python": platform.python_version(), **found}
+
+
+def test_what_is_on_our_module_path_is_no_content(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    metadata = tmp_path / "zebra-1.0.dist-info" / "METADATA"
+    metadata.parent.mkdir()
+    metadata.write_text("Metadata-Version: 2.1\nName: zebra\nVersion: 1.0\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    assert "zebra" not in contents(sys.executable)
+
+
+def test_the_contents_of_what_is_no_interpreter_are_unfit(tmp_path: Path) -> None:
+    with pytest.raises(Unfit, match=r"does not run: .*No such file"):
+        contents(str(tmp_path / "python"))
 
 
 @pytest.mark.parametrize("text", ["exit 3", "echo hello", None])
@@ -62,6 +85,16 @@ def test_why_an_interpreter_does_not_run_is_its_own_last_line_and_not_our_comman
 def test_the_names_of_requirements_are_sorted_and_each_there_once() -> None:
     assert distributions(["uvloop", "uvicorn[standard]>=0.30", "uvicorn<1; python_version > '3'"]) == ("uvicorn", "uvloop")
     assert distributions([]) == ()
+
+
+def test_a_name_that_is_spelt_in_two_ways_is_one() -> None:
+    assert distributions(["uvicorn_worker>=0.4", "Uvicorn-Worker", "gunicorn_h1c"]) == ("gunicorn-h1c", "uvicorn-worker")
+
+
+@pytest.mark.parametrize(("asked", "told"), [("uvicorn_worker", "uvicorn-worker"), ("uvicorn-worker", "Uvicorn_Worker")])
+def test_a_requirement_is_met_however_its_name_is_spelt(asked: str, told: str) -> None:
+    assert unmet([f"{asked}>=0.4"], {told: "0.4.0"}, "python3") is None
+    assert str(unmet([f"{asked}>=0.4"], {told: "0.3.0"}, "python3")).startswith(f"{asked} 0.3.0 is installed but {asked}>=0.4")
 
 
 @pytest.mark.parametrize("text", ["uvicorn", "uvicorn>=0.30", "uvicorn>=0.30,<1", "hypercorn>=0.17"])

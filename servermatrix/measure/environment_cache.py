@@ -1,0 +1,192 @@
+"""Virtual environments for cells with a Python or a requirement set of their own: each made once, whole, and found again."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.requirements import Requirement
+
+from servermatrix import pins
+from servermatrix.errors import Unfit
+from servermatrix.measure.environments import contents
+from servermatrix.measure.installer import Installer, InstallerFailed
+from servermatrix.measure.interpreters import Interpreter
+from servermatrix.measure.process import Guard
+
+FORMAT = 1
+STAMP = "environment.json"
+CONSTRAINTS = "constraints.txt"
+WAIT_S = 1300.0  # for another run that makes the same one: its two commands and some more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What an environment is made of.
+
+    `requirements` are what the servers of the plan need (`uvicorn>=0.30`), `requires` the requirement set of the cell, in the
+    spelling of pins.read_set; `constraints` is the text of a constraints file, which the set overrides.
+    """
+
+    python: Interpreter
+    requirements: tuple[str, ...]
+    requires: tuple[str, ...] = ()
+    constraints: str = ""
+
+    @property
+    def in_force(self) -> tuple[str, ...]:
+        """Return the lines of the constraints that the requirement set leaves in force."""
+        return pins.in_force(self.constraints, self.requires)
+
+    @property
+    def key(self) -> str:
+        """Name the environment by all that decides about what is in it."""
+        parts = [FORMAT, self.python.version, self.python.real, _sorted(self.requirements), _sorted(self.requires), self.in_force]
+        return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
+
+    @property
+    def label(self) -> str:
+        """Name what was asked for: the requirement set where there is one, else what the servers need."""
+        return (
+            f"{' '.join(self.requires or _sorted(self.requirements)) or 'an empty environment'} on Python {self.python.version}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Made:
+    """An environment that is whole: its interpreter, and everything installed in it by canonical name."""
+
+    python: str
+    versions: tuple[tuple[str, str], ...]
+    new: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmade:
+    """Why there is no environment: one sentence, with the installer's own words."""
+
+    sentence: str
+
+
+def _sorted(requirements: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({pins.canonical(each) for each in requirements}))
+
+
+def python_of(wanted: Wanted, cache: Path) -> str:
+    """Return the path of the environment's interpreter, made or not."""
+    return str(cache.absolute() / wanted.key / "bin" / "python")
+
+
+def known(wanted: Wanted, cache: Path) -> Made | None:
+    """Return the environment when it is there, whole, and still holds what was installed into it; nothing is changed."""
+    try:
+        stamp = json.loads((cache / wanted.key / STAMP).read_text(encoding="utf-8"))
+        now = contents(python_of(wanted, cache))
+    except (OSError, ValueError, Unfit):
+        return None
+    same = isinstance(stamp, dict) and stamp.get("versions") == now
+    return Made(python=python_of(wanted, cache), versions=tuple(now.items()), new=False) if same else None
+
+
+def ensure(wanted: Wanted, cache: Path, *, environment: Mapping[str, str] | None = None) -> Made | Unmade:
+    """Return the environment, made now unless it is there; what is interrupted half-way is made again the next time.
+
+    `environment` stands in for os.environ: uv is looked for on its PATH, and it holds the settings of pip and uv. At most
+    about 20 minutes, for two commands.
+    """
+    there = known(wanted, cache)
+    if there is not None:
+        return there
+    environ = os.environ if environment is None else environment
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        with _locked(cache.absolute() / f"{wanted.key}.lock") as lock:
+            return known(wanted, cache) or _make(wanted, cache.absolute() / wanted.key, environ, lock)
+    except OSError as failure:
+        return Unmade(sentence=f"{wanted.label}: cannot write {failure.filename or cache}: {failure.strerror or failure}")
+    except InstallerFailed as failure:
+        return Unmade(sentence=f"{wanted.label} cannot be installed: {failure}")
+
+
+def _make(wanted: Wanted, folder: Path, environ: Mapping[str, str], lock: int) -> Made:
+    """Make it in its final place, for environments cannot be moved; the stamp comes last and says that it is whole."""
+    (folder / STAMP).unlink(missing_ok=True)
+    if folder.exists():
+        shutil.rmtree(folder)
+    with contextlib.closing(Guard()) as guard, _removed_unless_stamped(folder):
+        installer = Installer(environ=environ, watcher=guard, held=(lock,))
+        installer.make(wanted.python, folder)
+        constraints = folder / CONSTRAINTS
+        constraints.write_text("".join(f"{line}\n" for line in wanted.in_force), encoding="utf-8")
+        installer.install(folder, (*_sorted(wanted.requirements), *_sorted(wanted.requires)), constraints)
+        versions = _checked(wanted, folder)
+        _stamp(wanted, folder, versions)
+    return Made(python=str(folder / "bin" / "python"), versions=tuple(versions.items()), new=True)
+
+
+def _checked(wanted: Wanted, folder: Path) -> dict[str, str]:
+    """Ask the new interpreter what is in it; InstallerFailed when that is not what was asked for."""
+    try:
+        versions = contents(str(folder / "bin" / "python"))
+    except Unfit as failure:
+        raise InstallerFailed(failure.message) from failure
+    base = [text for text in _sorted(wanted.requirements) if Requirement(text).marker is None]
+    broken = pins.broken_pins((*wanted.requires, *base), versions, constraints=wanted.in_force, where="in the new environment")
+    if broken is not None:
+        raise InstallerFailed(broken)
+    return versions
+
+
+def _stamp(wanted: Wanted, folder: Path, versions: Mapping[str, str]) -> None:
+    """Write down what was asked for and what came of it, at once or not at all."""
+    stamp = {
+        "format": FORMAT,
+        "python": {"version": wanted.python.version, "path": wanted.python.real},
+        "requirements": _sorted(wanted.requirements),
+        "requires": _sorted(wanted.requires),
+        "constraints": wanted.in_force,
+        "versions": dict(versions),
+    }
+    unfinished = folder / f".{STAMP}"
+    unfinished.write_text(json.dumps(stamp, indent=2) + "\n", encoding="utf-8")
+    unfinished.replace(folder / STAMP)
+
+
+@contextlib.contextmanager
+def _removed_unless_stamped(folder: Path) -> Iterator[None]:
+    """Clear away what was not finished; only the stamp decides, should this be interrupted too."""
+    try:
+        yield
+    finally:
+        if not (folder / STAMP).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[int]:
+    """Hold the lock of one environment; another run's is waited for, InstallerFailed when that takes too long.
+
+    The installers inherit the lock: should this process be killed, nobody builds in the same place before they have ended.
+    """
+    import fcntl  # noqa: PLC0415 - plans are also made where there is no fcntl
+
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        deadline = time.monotonic() + WAIT_S
+        while True:
+            with contextlib.suppress(BlockingIOError):
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            if time.monotonic() > deadline:
+                raise InstallerFailed(f"another run has been making the same environment for {WAIT_S:.0f} s (it holds {path})")
+            time.sleep(0.1)
+        yield descriptor
+    finally:
+        os.close(descriptor)
