@@ -18,12 +18,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
-TICK_S = 0.1
 CONNECT_LIMIT_S = 1.0
 ENOUGH_ERRORS = 1000  # the window is lost by then, and each reconnect uses up one more port
 RECEIVE_BYTES = 262144
 NO_BODY = (204, 304)
-FIRST_ERROR = 400
+RIGHT = range(400)
 
 
 class Broken(Exception):
@@ -32,11 +31,13 @@ class Broken(Exception):
 
 @dataclass(frozen=True)
 class Task:
-    """What to do: the request as latin-1 text, how many connections over how many processes, and where the result goes."""
+    """What to do; requests are latin-1 text, and 0 requests per connection stand for any number of them."""
 
     host: str
     port: int
     request: str
+    last_request: str
+    requests_per_connection: int
     connections: int
     processes: int
     duration_s: float
@@ -112,12 +113,14 @@ def _number(text: bytes, base: int) -> int:
 
 
 class Client:
-    """One connection, which asks again as soon as it has its answer."""
+    """One connection at a time, which asks again as soon as it has its answer."""
 
-    def __init__(self, address: tuple[str, int], request: bytes, selector: selectors.BaseSelector, tally: Tally) -> None:
+    def __init__(self, task: Task, selector: selectors.BaseSelector, tally: Tally) -> None:
         """Connect; Broken when that fails."""
-        self.address, self.request, self.selector, self.tally = address, request, selector, tally
-        self.bodiless = request.startswith(b"HEAD ")
+        self.address, self.selector, self.tally = (task.host, task.port), selector, tally
+        self.request, self.last = task.request.encode("latin-1"), task.last_request.encode("latin-1")
+        self.lifetime = task.requests_per_connection or sys.maxsize
+        self.bodiless = self.request.startswith(b"HEAD ")
         self.connect()
 
     def connect(self) -> None:
@@ -129,10 +132,17 @@ class Client:
         self.socket.setblocking(False)
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.selector.register(self.socket, READ, self)
+        self.left = self.lifetime
 
     def ask(self) -> None:
-        """Begin the next request."""
-        self.unsent = self.request
+        """Begin the next request, on a fresh connection when this one has had its last; Broken when there is none to be had."""
+        if not self.left:
+            old = self.socket
+            self.connect()
+            self.selector.unregister(old)
+            old.close()
+        self.left -= 1
+        self.whole = self.unsent = self.request if self.left else self.last
         self.answer = Answer(bodiless=self.bodiless)
         self.asked_ns = time.perf_counter_ns()
         self.send()
@@ -145,7 +155,7 @@ class Client:
             sent = 0
         except OSError:
             raise Broken("write") from None
-        first, self.unsent = self.unsent is self.request, self.unsent[sent:]
+        first, self.unsent = self.unsent is self.whole, self.unsent[sent:]
         if self.unsent or not first:
             self.selector.modify(self.socket, READ | WRITE if self.unsent else READ, self)
 
@@ -156,7 +166,7 @@ class Client:
         except BlockingIOError:
             return
         except OSError:
-            raise Broken("read") from None
+            data = b""
         if not data:
             raise Broken("read")
         self.tally.bytes += len(data)
@@ -168,32 +178,26 @@ class Client:
     def go_on(self, ready: int) -> None:
         """Do what the connection is ready for; when it breaks, count that and ask on a new one."""
         try:
-            if ready & WRITE:
-                self.send()
-            else:
-                self.receive()
+            (self.send if ready & WRITE else self.receive)()
         except Broken as broken:
             self.tally.errors[str(broken)] += 1
-            self.selector.unregister(self.socket)
-            self.socket.close()
-            self.connect()
+            self.left = 0
             self.ask()
 
 
-def drive(address: tuple[str, int], request: bytes, connections: int, duration_s: float) -> Tally:
-    """Keep the connections busy for the duration and count; what cannot be connected to any more ends it at once."""
-    tally, selector = Tally(), selectors.DefaultSelector()
+def drive(task: Task, connections: int) -> Tally:
+    """Keep some of the connections busy for the duration and count; what cannot be connected to any more ends it at once."""
+    tally, selector = Tally(begin_ns=time.perf_counter_ns()), selectors.DefaultSelector()
     gc.freeze()
     gc.disable()
-    tally.begin_ns = time.perf_counter_ns()
     try:
-        clients = [Client(address, request, selector, tally) for _ in range(connections)]
+        clients = [Client(task, selector, tally) for _ in range(connections)]
         tally.begin_ns = time.perf_counter_ns()
-        end_ns = tally.begin_ns + round(duration_s * 1e9)
+        end_ns = tally.begin_ns + round(task.duration_s * 1e9)
         for client in clients:
             client.ask()
         while (left_ns := end_ns - time.perf_counter_ns()) > 0 and tally.errors.total() < ENOUGH_ERRORS:
-            for key, ready in selector.select(min(TICK_S, left_ns / 1e9)):
+            for key, ready in selector.select(left_ns / 1e9):
                 key.data.go_on(ready)
     except Broken as broken:
         tally.errors[str(broken)] += 1
@@ -208,9 +212,8 @@ def drive_all(task: Task) -> Iterator[Tally]:
         share = task.connections // task.processes + (index < task.connections % task.processes)
         reader, writer = os.pipe()
         if os.fork() == 0:
-            tally = drive((task.host, task.port), task.request.encode("latin-1"), share, task.duration_s)
             with open(writer, "wb") as pipe:  # noqa: PTH123 - a file descriptor
-                pickle.dump(tally, pipe)
+                pickle.dump(drive(task, share), pipe)
             os._exit(0)
         os.close(writer)
         readers.append(reader)
@@ -222,12 +225,10 @@ def drive_all(task: Task) -> Iterator[Tally]:
 
 def report(tallies: list[Tally], expect_status: int | None) -> dict[str, object]:
     """Add up what the processes counted; the duration is from the first begin to the last end."""
-    statuses, errors, latency_us = Counter[int](), Counter[str](), Counter[int]()
-    for tally in tallies:
-        statuses += tally.statuses
-        errors += tally.errors
-        latency_us += tally.latency_us
-    right = range(FIRST_ERROR) if expect_status is None else (expect_status,)
+    statuses = sum((tally.statuses for tally in tallies), Counter[int]())
+    latency_us = sum((tally.latency_us for tally in tallies), Counter[int]())
+    errors = sum((tally.errors for tally in tallies), Counter[str]())
+    right = RIGHT if expect_status is None else (expect_status,)
     return {
         "schema": 1,
         "duration_us": (max(tally.end_ns for tally in tallies) - min(tally.begin_ns for tally in tallies)) // 1000,
@@ -242,8 +243,7 @@ def report(tallies: list[Tally], expect_status: int | None) -> dict[str, object]
 def main(file: Path) -> None:
     """Do the task and write the result in one go."""
     task = Task(**json.loads(file.read_text()))
-    result = report(list(drive_all(task)), task.expect_status)
-    Path(task.result).write_text(json.dumps(result))
+    Path(task.result).write_text(json.dumps(report(list(drive_all(task)), task.expect_status)))
 
 
 if __name__ == "__main__":

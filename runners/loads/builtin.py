@@ -31,6 +31,8 @@ def files(shot: Shot) -> dict[str, str]:
         "host": url.hostname,
         "port": url.port or 80,
         "request": shot.wire().decode("latin-1"),
+        "last_request": shot.wire(last=True).decode("latin-1"),
+        "requests_per_connection": shot.requests_per_connection,
         "connections": shot.connections,
         "processes": shot.threads,
         "duration_s": shot.duration_s,
@@ -112,4 +114,4 @@ def _pairs(found: Mapping[str, object], name: str, total: int | None) -> tuple[t
     return read
 
 
-LOAD = LoadGenerator(protocols=("h1",), version=version, argv=argv, files=files, parse=parse)
+LOAD = LoadGenerator(protocols=("h1",), version=version, argv=argv, files=files, parse=parse, reconnects=True)

@@ -183,4 +183,6 @@ def _parse(_: Shot, __: Outcome) -> LoadStats:
     raise LoadFailure("the fake generator is asked, not run: it has no result to read")
 
 
-LOAD = LoadGenerator(protocols=("h1", "h1s", "h2c", "h2"), version=_version, argv=_argv, parse=_parse, simulate=simulate)
+LOAD = LoadGenerator(
+    protocols=("h1", "h1s", "h2c", "h2"), version=_version, argv=_argv, parse=_parse, reconnects=True, simulate=simulate
+)

@@ -8,6 +8,10 @@ from servermatrix.contracts.loads import (
     Shot,
 )
 from servermatrix.contracts.servers import (
+    ACCESS_LOG,
+    BACKLOG,
+    GRACEFUL_S,
+    KEEP_ALIVE_S,
     Choice,
     Count,
     Flag,
@@ -18,6 +22,10 @@ from servermatrix.contracts.servers import (
 from servermatrix.model import LoadErrors, LoadStats, Request, Usage, Window
 
 __all__ = [
+    "ACCESS_LOG",
+    "BACKLOG",
+    "GRACEFUL_S",
+    "KEEP_ALIVE_S",
     "Choice",
     "Count",
     "Flag",

@@ -14,6 +14,7 @@ class Shot:
     """One stretch of load: what to ask, how hard, for how long, and the file the generator may write its result to.
 
     `expect_status` is the status of a right answer; None: any below 400, which is what generators hold to be right by themselves.
+    `body_bytes` is the length of the right answer's body where it is known.
     """
 
     program: str
@@ -26,14 +27,23 @@ class Shot:
     folder: str
     result: str
     expect_status: int | None = None
+    protocol: str = "h1"
+    streams: int = 1
+    requests_per_connection: int = 0
+    body_bytes: int | None = None
 
-    def wire(self) -> bytes:
-        """Lay out the request as HTTP/1.1 sends it, with Host and Content-Length where they are not given."""
+    def wire(self, *, last: bool = False) -> bytes:
+        """Lay out the request as HTTP/1.1 sends it, with Host and Content-Length where they are not given.
+
+        The `last` request of a connection asks the server to close it.
+        """
         request, body = self.request, self.request.body.encode()
         given = {name.lower() for name, _ in request.headers}
         headers = list(request.headers) if "host" in given else [("Host", urlsplit(self.url).netloc), *request.headers]
         if not given & {"content-length", "transfer-encoding"} and (body or request.method in {"POST", "PUT", "PATCH"}):
             headers.append(("Content-Length", str(len(body))))
+        if last:
+            headers = [*((name, value) for name, value in headers if name.lower() != "connection"), ("Connection", "close")]
         lines = [f"{request.method} {request.path} HTTP/1.1", *(f"{name}: {value}" for name, value in headers), "", ""]
         return "\r\n".join(lines).encode() + body
 
@@ -75,7 +85,8 @@ class LoadGenerator:
 
     `program` is the command looked for on PATH and in .tools/ (empty: the file itself is run by our interpreter).
     `version(text)` reads the version from what `program version_args` prints, or raises LoadFailure when it is too old.
-    `parse` raises LoadFailure for anything that is not a whole result. A generator with `simulate` starts no server.
+    `parse` raises LoadFailure for anything that is not a whole result. A generator that `reconnects` replaces a connection
+    after Shot.requests_per_connection requests. A generator with `simulate` starts no server.
     """
 
     protocols: tuple[str, ...]
@@ -87,4 +98,5 @@ class LoadGenerator:
     parse: Callable[[Shot, Outcome], LoadStats]
     env: Callable[[Shot], Mapping[str, str]] = _no_files
     files: Callable[[Shot], Mapping[str, str]] = _no_files
+    reconnects: bool = False
     simulate: Callable[[Question], Window] | None = None

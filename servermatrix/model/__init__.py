@@ -1,6 +1,10 @@
 """The nouns: frozen values that every room shares; standard library only."""
 
 from servermatrix.model.planned import (
+    ASGI,
+    ENCRYPTED,
+    HTTP2,
+    PROTOCOLS,
     App,
     Cell,
     Excluded,
@@ -32,7 +36,10 @@ from servermatrix.model.samples import (
     Sample,
     Skipped,
     Usage,
+    Validity,
+    Verified,
     Window,
+    Wire,
 )
 from servermatrix.model.stored import (
     RUN_SCHEMA,
@@ -43,6 +50,10 @@ from servermatrix.model.stored import (
 )
 
 __all__ = [
+    "ASGI",
+    "ENCRYPTED",
+    "HTTP2",
+    "PROTOCOLS",
     "REPORT_SCHEMA",
     "RUN_SCHEMA",
     "UNRANKED",
@@ -75,5 +86,8 @@ __all__ = [
     "Summary",
     "Table",
     "Usage",
+    "Validity",
+    "Verified",
     "Window",
+    "Wire",
 ]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from servermatrix.model.samples import Proof
+from servermatrix.model.samples import Proof, Wire
 from servermatrix.model.stored import PlannedCell, RunHeader
 
-REPORT_SCHEMA = 1
+REPORT_SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,10 +48,12 @@ class Ranking:
 class Summary:
     """One cell over all its rounds; every estimate is None unless `status` is `measured`.
 
-    `windows_repeated` counts the windows that did not count and were driven again.
+    `name` tells the row from the others of its table. `windows_repeated` counts the windows that did not count and were
+    driven again. `status_unread` says that the generator could not read the status of the answers and went by their size.
     """
 
     planned: PlannedCell
+    name: str
     status: str
     reason: str
     rounds_ok: int
@@ -67,19 +69,25 @@ class Summary:
     worker_share_max: float | None = None
     ranking: Ranking | None = None
     flags: tuple[Flag, ...] = ()
+    wire: Wire | None = None
+    status_unread: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """Rows that may be compared: one app, protocol, worker count and connection count; fastest first.
+    """Rows that may be compared: one app, interface, generator, worker count and number of requests in flight; fastest first.
 
+    `protocols` are those of its rows: one, or HTTP/1.1 and HTTP/2 side by side, both encrypted or neither.
     `reference` is the id that ratios are against; `detectable` the smallest ratio above 1 the run could have seen.
     """
 
     app: str
-    protocol: str
+    interface: str
+    protocols: tuple[str, ...]
     workers: int
-    connections: int
+    in_flight: int
+    requests_per_connection: int
+    generator: str
     rows: tuple[Summary, ...]
     reference: str | None
     detectable: float | None

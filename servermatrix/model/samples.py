@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from servermatrix.model.planned import ASGI, Cell
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadErrors:
@@ -74,7 +76,11 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proof:
-    """What a setting said of itself from inside; it is asked once per setting, protocol and worker count."""
+    """What a setting said of itself from inside; it is asked once per setting, protocol and worker count.
+
+    `loop` is the class of the event loop, for WSGI that of the worker; `http` the class that takes the answer. `tls` is the
+    version and cipher that a client got, empty where nothing is encrypted.
+    """
 
     key: str
     loop: str
@@ -83,6 +89,21 @@ class Proof:
     workers: int
     python: str
     versions: tuple[tuple[str, str], ...]
+    interface: str = ASGI
+    tls: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """The right answer as bytes on the wire, of one request on a fresh connection.
+
+    `head_bytes` is the status line with all headers, in HTTP/2 the compressed header block. `framing` says how its end is
+    known: `content-length`, `chunked`, `close`, in HTTP/2 without a length `frames`, and `none` where no answer has a body.
+    """
+
+    head_bytes: int
+    body_bytes: int
+    framing: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +115,7 @@ class Measured:
     started_at: str
     startup_s: float
     windows: tuple[Window, ...]
+    wire: Wire | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,3 +141,32 @@ class Skipped:
 
 
 Sample = Measured | Failed | Skipped
+
+
+class Validity(StrEnum):
+    """What a start on the witness showed of a combination."""
+
+    VALID = "valid"
+    FAILED = "failed"
+    MISSING = "not installed"
+    CONFIRMED = "confirmed"
+    REFUTED = "runs after all"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """One combination, started for real on the witness and stopped again.
+
+    `objection` is why it is excluded, empty for one that is to work; then `reason` says what happened when it was started
+    nevertheless. Times are None where the server was never ready, or never started; `left` names what was left running.
+    """
+
+    cell: Cell
+    validity: Validity
+    reason: str
+    objection: str = ""
+    proof: Proof | None = None
+    ready_s: float | None = None
+    exit_code: int | None = None
+    stop_s: float | None = None
+    left: str = ""

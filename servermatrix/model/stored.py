@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from servermatrix.model.planned import App, Cell, Excluded, Noise
 from servermatrix.model.samples import Proof, Sample
 
-RUN_SCHEMA = 1
+RUN_SCHEMA = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,7 +36,9 @@ class Host:
 class RunHeader:
     """The first record of a run file: all that is needed to report on it or to go on with it.
 
+    `generators` are (name, version) of those that drive its cells, with an empty version for one that is missing.
     `settings` are what else a resumed run needs: the servers' interpreter, the pinning, the model of a simulation.
+    `equalised` says what was asked of every server alike.
     """
 
     id: str
@@ -45,8 +47,7 @@ class RunHeader:
     seed: int
     rounds: int
     noise: Noise
-    generator: str
-    generator_version: str
+    generators: tuple[tuple[str, str], ...]
     host: Host
     versions: tuple[tuple[str, str], ...]
     git: str
@@ -54,6 +55,7 @@ class RunHeader:
     excluded: tuple[Excluded, ...]
     apps: tuple[App, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+    equalised: tuple[str, ...] = ()
     schema: int = RUN_SCHEMA
 
 

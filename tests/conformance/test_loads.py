@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from servermatrix.contracts import LoadFailure, LoadGenerator, LoadStats, Outcome, Question, Shot
-from servermatrix.model import Request
+from servermatrix.model import ENCRYPTED, HTTP2, PROTOCOLS, Request
 from servermatrix.plugins import load_generators
 
 LOADS = load_generators()
@@ -25,10 +25,12 @@ real_load = pytest.mark.parametrize(
 )
 
 
-def shot(connections: int = 64, threads: int = 2, duration_s: int = 3, path: str = "/") -> Shot:
+def shot(
+    *, connections: int = 64, threads: int = 2, duration_s: int = 3, path: str = "/", protocol: str = "h1", streams: int = 1
+) -> Shot:
     return Shot(
         program="/bin/loader",
-        url=f"http://127.0.0.1:8123{path}",
+        url=f"http{'s' if protocol in ENCRYPTED else ''}://127.0.0.1:8123{path}",
         request=Request(path=path),
         connections=connections,
         threads=threads,
@@ -37,10 +39,31 @@ def shot(connections: int = 64, threads: int = 2, duration_s: int = 3, path: str
         folder="/cell",
         result="/cell/result",
         expect_status=200,
+        protocol=protocol,
+        streams=streams,
     )
 
 
-shots = st.builds(shot, st.integers(1, 4096), st.integers(1, 16), st.integers(1, 600), st.sampled_from(("/", "/a?b=c&d", "/%20")))
+def shot_for(load: LoadGenerator) -> Shot:
+    """Ask for the last protocol that the generator speaks."""
+    return shot(protocol=load.protocols[-1], streams=10 if load.protocols[-1] in HTTP2 else 1)
+
+
+def shots_of(load: LoadGenerator) -> st.SearchStrategy[Shot]:
+    """Ask for anything that the generator can do."""
+    plain = st.builds(
+        shot,
+        connections=st.integers(1, 4096),
+        threads=st.integers(1, 16),
+        duration_s=st.integers(1, 600),
+        path=st.sampled_from(("/", "/a?b=c&d", "/%20")),
+        protocol=st.sampled_from(load.protocols),
+    )
+    streams = st.builds(lambda asked, n: replace(asked, streams=n if asked.protocol in HTTP2 else 1), plain, st.integers(1, 200))
+    every = st.integers(0, 1000) if load.reconnects else st.just(0)
+    return st.builds(lambda asked, n: replace(asked, requests_per_connection=n), streams, every)
+
+
 # Infinite numbers are in a test of their own, below.
 numbers = st.integers(-3, 2_000_000) | st.floats() | st.integers(2**63, 2**70)
 anything = st.recursive(
@@ -78,41 +101,116 @@ KINDS = {
     "histogram": pairs,
     "latency_us": st.fixed_dictionaries({"histogram": pairs}) | anything,
 }
-damage = st.one_of(*(st.fixed_dictionaries({name: kind}) for name, kind in KINDS.items()))
+json_damage = st.one_of(*(st.fixed_dictionaries({name: kind}) for name, kind in KINDS.items()))
+
+# The same of h2load: what it prints, and its log of three requests at a time of a third of a second each.
+PRINTED = """Application protocol: h2c
+finished in 3.00s, 9.00 req/s, 1B/s
+requests: 27 total, 30 started, 27 done, 27 succeeded, 0 failed, 0 errored, 0 timeout
+status codes: 27 2xx, 0 3xx, 0 4xx, 0 5xx
+traffic: 5B (5) total, 1B (1) headers (space savings 0.00%), 3B (3) data
+"""
+LOGGED = "".join(f"{1_795_346_857_000_000 + 333_333 * turn}\t200\t333333\n" for turn in range(9) for _ in range(3))
+
+
+def ended(result: str | None, stdout: str = "") -> Outcome:
+    return Outcome(exit_code=0, stdout=stdout, stderr="", result=result)
+
+
+UNDAMAGED = {
+    "wrk": (shot(), ended(json.dumps(WHOLE)), 10),
+    "builtin": (shot(), ended(json.dumps(WHOLE)), 10),
+    "h2load": (shot(connections=1, protocol="h2c", streams=3), ended(LOGGED, PRINTED), 27),
+}
+undamaged = pytest.mark.parametrize("name", UNDAMAGED)
+
+
+@st.composite
+def text_damages(draw: st.DrawFn, text: str) -> str:
+    """Draw what may become of a text: a piece is gone, doubled, moved to another place, or something else is there."""
+    start, end, place = (draw(st.integers(0, len(text))) for _ in range(3))
+    start, end = min(start, end), max(start, end)
+    rest = text[:start] + text[end:]
+    lines = text.splitlines(keepends=True)
+    line = draw(st.integers(0, len(lines)))
+    return draw(
+        st.sampled_from(
+            (
+                rest,
+                text[:place] + text[start:end] + text[place:],
+                rest[:place] + text[start:end] + rest[place:],
+                "".join([*lines[:line], *lines[line + 1 :]]),
+                "".join([*lines[: line + 1], *lines[line:]]),
+            )
+        )
+        | st.text(min_size=1, max_size=3).map(lambda put: text[:start] + put + text[start:])
+        | st.sampled_from("0123456789-\t").map(lambda put: text[:start] + put + text[start + 1 :])
+    )
+
+
+def words(load: LoadGenerator, asked: Shot) -> list[str]:
+    """Return all that the generator is given."""
+    return [*load.argv(asked), *load.env(asked).values(), *load.files(asked).values()]
 
 
 def test_the_shipped_generators_are_found() -> None:
-    assert {"wrk", "builtin", "fake"} <= set(LOADS)
+    assert {"wrk", "h2load", "builtin", "fake"} <= set(LOADS)
 
 
 @every_load
 def test_protocols_are_those_of_the_contract(load: LoadGenerator) -> None:
     assert load.protocols
-    assert set(load.protocols) <= {"h1", "h1s", "h2c", "h2"}
+    assert set(load.protocols) <= set(PROTOCOLS)
 
 
 @every_load
-@given(asked=shots)
-def test_the_same_shot_has_the_same_command_files_and_environment(load: LoadGenerator, asked: Shot) -> None:
+@given(data=st.data())
+def test_the_same_shot_has_the_same_command_files_and_environment(load: LoadGenerator, data: st.DataObject) -> None:
+    asked = data.draw(shots_of(load))
     first, second = ((load.argv(asked), dict(load.env(asked)), dict(load.files(asked))) for _ in range(2))
     assert first == second
     assert all(type(word) is str and word for word in first[0])
 
 
 @real_load
-@given(asked=shots)
-def test_the_command_and_its_files_say_where_how_many_and_how_long(load: LoadGenerator, asked: Shot) -> None:
-    words = [*load.argv(asked), *load.env(asked).values(), *load.files(asked).values()]
-    for fact in (8123, asked.connections, asked.threads, asked.duration_s):
-        assert any(re.search(rf"(?<!\d){fact}(?!\d)", word) for word in words), fact
-    assert any(asked.result in word for word in words)
+@given(data=st.data())
+def test_the_command_and_its_files_say_where_how_many_and_how_long(load: LoadGenerator, data: st.DataObject) -> None:
+    asked = data.draw(shots_of(load))
+    for fact in (8123, asked.connections, asked.threads, asked.duration_s, *((asked.streams,) if asked.streams > 1 else ())):
+        assert any(re.search(rf"(?<!\d){fact}(?!\d)", word) for word in words(load, asked)), fact
+    assert any(asked.result in word for word in words(load, asked))
+
+
+@real_load
+def test_every_protocol_is_asked_for_in_its_own_way(load: LoadGenerator) -> None:
+    asked = {protocol: tuple(words(load, shot(protocol=protocol))) for protocol in load.protocols}
+    assert len(set(asked.values())) == len(load.protocols)
+
+
+@real_load
+@pytest.mark.parametrize("every", [1, 2, 7])
+def test_only_a_generator_that_reconnects_asks_for_the_end_of_a_connection(load: LoadGenerator, every: int) -> None:
+    for protocol in load.protocols:
+        kept = shot(protocol=protocol)
+        ending = words(load, replace(kept, requests_per_connection=every))
+        assert (ending != words(load, kept)) == load.reconnects
+        assert any("Connection: close" in word for word in ending) == load.reconnects
 
 
 @real_load
 def test_files_stay_within_the_work_folder(load: LoadGenerator) -> None:
-    for name in load.files(shot()):
+    posted = replace(shot_for(load), request=Request(method="POST", body="{}"))
+    for name in load.files(posted):
         assert not PurePosixPath(name).is_absolute()
         assert ".." not in PurePosixPath(name).parts
+
+
+@real_load
+def test_method_headers_and_body_of_the_request_are_given(load: LoadGenerator) -> None:
+    request = Request(method="PUT", path="/there", headers=(("X-Some", "thing"),), body="such a body")
+    given_words = words(load, replace(shot_for(load), request=request, url="http://127.0.0.1:8123/there"))
+    for part in ("PUT", "/there", "X-Some: thing", "such a body"):
+        assert any(part in word for word in given_words), part
 
 
 def parsed_or_refused(load: LoadGenerator, asked: Shot, outcome: Outcome) -> LoadStats | str:
@@ -134,37 +232,55 @@ def check(load: LoadGenerator, asked: Shot, outcome: Outcome) -> None:
     assert found.duration_us > 0
     assert found.errors.total == 0
     assert sum(count for _, count in found.histogram) == found.requests
+    assert sum(count for _, count in found.statuses) in {0, found.requests}
 
 
 @every_load
-@given(asked=shots, outcome=outcomes)
-def test_garbage_is_refused_with_a_sentence(load: LoadGenerator, asked: Shot, outcome: Outcome) -> None:
-    check(load, asked, outcome)
+@given(outcome=outcomes, data=st.data())
+def test_garbage_is_refused_with_a_sentence(load: LoadGenerator, outcome: Outcome, data: st.DataObject) -> None:
+    check(load, data.draw(shots_of(load)), outcome)
 
 
-def test_the_undamaged_result_is_taken_by_the_shipped_generators() -> None:
-    whole = Outcome(exit_code=0, stdout="", stderr="", result=json.dumps(WHOLE))
-    assert {LOADS[name].parse(shot(), whole).requests for name in ("wrk", "builtin")} == {10}
+@undamaged
+def test_the_undamaged_result_is_taken(name: str) -> None:
+    asked, outcome, requests = UNDAMAGED[name]
+    assert LOADS[name].parse(asked, outcome).requests == requests
+
+
+@undamaged
+@pytest.mark.parametrize("code", [1, -9, -15])
+def test_a_generator_that_did_not_end_well_has_no_result(name: str, code: int) -> None:
+    asked, outcome, _ = UNDAMAGED[name]
+    assert isinstance(parsed_or_refused(LOADS[name], asked, replace(outcome, exit_code=code)), str)
 
 
 @every_load
 @settings(max_examples=1000)
-@given(connections=st.integers(1, 64), damaged=damage)
-def test_a_damaged_result_is_whole_or_refused_with_a_sentence(
+@given(connections=st.integers(1, 64), damaged=json_damage)
+def test_a_damaged_document_is_whole_or_refused_with_a_sentence(
     load: LoadGenerator, connections: int, damaged: dict[str, object]
 ) -> None:
     text = json.dumps({**WHOLE, **damaged})
-    check(load, shot(connections=connections), Outcome(exit_code=0, stdout="", stderr="", result=text))
+    check(load, replace(shot_for(load), connections=connections), ended(text))
+
+
+@undamaged
+@settings(max_examples=300)
+@given(data=st.data())
+def test_a_damaged_text_is_whole_or_refused_with_a_sentence(name: str, data: st.DataObject) -> None:
+    asked, outcome, _ = UNDAMAGED[name]
+    check(LOADS[name], asked, replace(outcome, result=data.draw(text_damages(outcome.result or ""))))
+    check(LOADS[name], asked, replace(outcome, stdout=data.draw(text_damages(outcome.stdout))))
 
 
 @every_load
 @pytest.mark.parametrize("result", [None, "", "{}", "[]", "null", "\0", '{"schema": 1}', '{"schema": 2}'])
 def test_what_is_no_result_is_refused(load: LoadGenerator, result: str | None) -> None:
-    with pytest.raises(LoadFailure):
-        load.parse(shot(), Outcome(exit_code=0, stdout="", stderr="", result=result))
+    for stdout in ("", PRINTED):
+        with pytest.raises(LoadFailure):
+            load.parse(shot_for(load), ended(result, stdout))
 
 
-# Bugs that are known: take them off the list when they are mended, each then fails as an unexpected success.
 IMPOSSIBLE = {
     "infinite latency": "[[Infinity, 4], [200, 6]]",
     "infinite count": "[[100, Infinity], [200, 6]]",
@@ -183,7 +299,14 @@ IMPOSSIBLE = {
 def test_a_histogram_that_cannot_be_is_refused(name: str, kind: str) -> None:
     text = json.dumps(WHOLE).replace(json.dumps(PAIRS), IMPOSSIBLE[kind])
     with pytest.raises(LoadFailure):
-        LOADS[name].parse(shot(), Outcome(exit_code=0, stdout="", stderr="", result=text))
+        LOADS[name].parse(shot(), ended(text))
+
+
+@pytest.mark.parametrize("row", ["-1\t200\t5", "1\t200\t-5", "1\t200\tInfinity", f"1\t200\t{2**63}", "1\t200", "1\tx\t5"])
+def test_a_request_that_cannot_be_is_refused(row: str) -> None:
+    asked, outcome, _ = UNDAMAGED["h2load"]
+    with pytest.raises(LoadFailure, match="damaged"):
+        LOADS["h2load"].parse(asked, replace(outcome, result=LOGGED.replace(LOGGED.splitlines()[4], row)))
 
 
 @every_load
@@ -196,13 +319,14 @@ def test_a_version_is_read_or_refused_with_a_sentence(load: LoadGenerator, text:
 @real_load
 def test_a_program_of_its_own_comes_with_the_package_that_has_it(load: LoadGenerator) -> None:
     assert bool(load.program) == bool(load.packages) == bool(load.version_args)
-    assert load.argv(shot())[0] == "/bin/loader" if load.program else load.argv(shot())[0]
+    command = load.argv(shot_for(load))
+    assert command[0] == "/bin/loader" if load.program else command[0]
 
 
 @every_load
 def test_a_generator_that_simulates_answers_or_refuses(load: LoadGenerator) -> None:
     if load.simulate is None:
-        assert load.argv(shot())
+        assert load.argv(shot_for(load))
         return
     asked = Question(cell_id="x", round=1, window=0, workers=1, duration_s=1, seed=1, model={})
     with pytest.raises(LoadFailure):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import socketserver
 import subprocess
 import sys
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 from runners.loads import _builtin_load as program
 from runners.loads import builtin
 from servermatrix.contracts import LoadFailure, Outcome, Request, Shot
+from tests.unit.counting_server import counting
 
 LENGTH = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
 CHUNKED = b"HTTP/1.1 201 Created\r\nTRANSFER-ENCODING: chunked\r\n\r\n3;x=y\r\nhel\r\nA\r\n0123456789\r\n0\r\n\r\n"
@@ -114,7 +116,8 @@ def fire(shot: Shot, seconds: float | None = None) -> Outcome:
     for name, text in builtin.files(shot).items():
         task = json.loads(text) | ({} if seconds is None else {"duration_s": seconds})
         (Path(shot.folder) / name).write_text(json.dumps(task))
-    done = subprocess.run(builtin.argv(shot), capture_output=True, text=True, timeout=20, check=False)
+    few_files = ["sh", "-c", 'ulimit -n 32 && exec "$@"', "sh"]  # so that sockets which are not closed are missed soon
+    done = subprocess.run([*few_files, *builtin.argv(shot)], capture_output=True, text=True, timeout=20, check=False)
     result = Path(shot.result)
     return Outcome(
         exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr, result=result.read_text() if result.exists() else None
@@ -193,6 +196,51 @@ def test_a_port_without_a_server_is_a_connect_error_at_once(tmp_path: Path) -> N
     began = time.monotonic()
     assert counts(fire(replace(shot(tmp_path, port, "/length"), duration_s=10))) == {"connect": 1}
     assert time.monotonic() - began < 5
+
+
+# --- a new connection after so many requests
+
+
+@pytest.mark.parametrize("every", [1, 3])
+def test_a_connection_is_replaced_after_exactly_so_many_requests_and_its_end_is_no_error(tmp_path: Path, every: int) -> None:
+    with counting() as count:
+        asked = replace(shot(tmp_path, count.port, "/"), requests_per_connection=every, threads=2)
+        outcome = fire(asked, 0.5)
+    assert counts(outcome) == {}
+    requests = json.loads(outcome.result or "")["requests"]
+    assert requests > 20
+    assert requests <= count.requests <= requests + asked.connections
+    worn, cut = count.closes, [brought for brought in count.per_connection if brought != every]
+    assert len(cut) <= asked.connections
+    assert count.requests == worn * every + sum(cut)
+
+
+def test_a_connection_that_is_never_replaced_asks_for_no_end(tmp_path: Path) -> None:
+    with counting() as count:
+        asked = shot(tmp_path, count.port, "/")
+        assert counts(fire(asked, 0.2)) == {}
+    assert (count.closes, len(count.per_connection)) == (0, asked.connections)
+
+
+def test_a_server_that_is_gone_when_a_connection_is_replaced_is_a_connect_error(tmp_path: Path) -> None:
+    """The server takes one connection, answers one request, and no longer listens by then."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        asked = replace(shot(tmp_path, listener.getsockname()[1], "/"), requests_per_connection=1, connections=1)
+        thread = threading.Thread(target=answer_once, args=(listener,))
+        thread.start()
+        outcome = fire(asked, 5)
+        thread.join(5)
+    assert counts(outcome).keys() == {"connect"}
+    assert json.loads(outcome.result or "")["requests"] == 1
+
+
+def answer_once(listener: socket.socket) -> None:
+    connection, _ = listener.accept()
+    listener.close()
+    with connection:
+        connection.recv(1000)
+        connection.sendall(LENGTH)
+        connection.recv(1000)
 
 
 # --- reading answers

@@ -11,7 +11,7 @@ import pytest
 from runners.loads.fake import LOAD, simulate
 from servermatrix.analysis.stats import median, weighted_percentile
 from servermatrix.contracts import LoadFailure, Outcome, Question, Shot, Window
-from servermatrix.model import Request
+from servermatrix.model import PROTOCOLS, Request
 
 UVICORN = "uvicorn[http=h11,loop=uvloop]/h1/w1/c64/plaintext"
 GRANIAN = "granian[loop=uvloop]/h1/w1/c64/plaintext"
@@ -54,6 +54,22 @@ def test_without_noise_the_answer_is_what_the_model_says() -> None:
     assert window.usage.server_cpu_us == 40 * 40_000
     assert (window.usage.pss_bytes, window.usage.steal, window.usage.foreign_cpu) == (50 * 2**20, 0.01, 0.2)
     assert window.stats.errors.total == 0
+
+
+def test_it_drives_every_protocol_that_there_is() -> None:
+    assert set(LOAD.protocols) == set(PROTOCOLS)
+
+
+@pytest.mark.parametrize(
+    "cell_id",
+    [
+        "granian[loop=uvloop]/h2/w1/c8m10/plaintext",
+        "granian[loop=uvloop]@3.13+granian==2.8.7+uvloop<0.23/h1s/w2/c64n100/json",
+        "granian[loop=uvloop]@/opt/python3/h2c/w1/c64/plaintext",
+    ],
+)
+def test_its_globs_reach_ids_with_streams_requests_and_environments(cell_id: str) -> None:
+    assert ask({**EXAMPLE, "noise": {"sd": 0}}, cell_id).stats.requests == 60_000
 
 
 @pytest.mark.parametrize("workers", [1, 4])

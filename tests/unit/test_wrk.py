@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,9 @@ from hypothesis import strategies as st
 
 from runners.loads import wrk
 from servermatrix.contracts import LoadFailure, Outcome, Request, Shot
+from servermatrix.measure import tools
+from servermatrix.measure.certificate import make_certificate
+from tests.unit.counting_server import Count, counting, fire
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 SHOT = Shot(
@@ -85,6 +89,29 @@ def test_the_script_is_the_request_and_the_report_and_has_no_response_hook() -> 
     assert script.startswith('local REQUEST = "GET /items?id=1 HTTP/1.1\\013\\010Host: 127.0.0.1:8000\\013\\010\\013\\010"\n')
     assert re.search(r"^function done\(", script, re.MULTILINE)
     assert not re.search(r"^function (response|request)\(", script, re.MULTILINE)
+
+
+def script(every: int) -> str:
+    return wrk.files(replace(SHOT, requests_per_connection=every))["report.lua"]
+
+
+def test_without_reconnecting_nothing_is_asked_of_lua_for_a_request() -> None:
+    assert "LAST" not in script(0)
+    assert "Connection: close" not in script(0)
+
+
+def test_with_a_connection_per_request_the_one_request_asks_for_its_end() -> None:
+    assert script(1).splitlines()[0].endswith('Connection: close\\013\\010\\013\\010"')
+    assert script(1).splitlines()[1:] == script(0).splitlines()[1:]
+
+
+def test_with_more_requests_per_connection_the_script_has_both_requests_and_chooses() -> None:
+    lines = script(10).splitlines()
+    assert lines[0] == script(0).splitlines()[0]
+    assert lines[1].startswith('local EVERY, LAST = 10, "GET ')
+    assert "Connection: close" in lines[1]
+    assert "function request()" in lines
+    assert script(10).endswith(wrk.REPORT)
 
 
 @given(st.binary())
@@ -286,6 +313,72 @@ def test_a_window_may_be_off_by_a_tenth_or_150_ms(asked_s: int, ran_us: int, *, 
         assert wrk.parse(shot, outcome).duration_us == ran_us
     else:
         assert failure(outcome, shot) == f"wrk ran for {ran_us / 1e6:.2f} s instead of {asked_s} s"
+
+
+# --- real runs
+
+
+@pytest.fixture(name="wrk_program")
+def _wrk_program(request: pytest.FixtureRequest) -> tools.Tool:
+    """The wrk that the tests share, under a name that the plug-in does not have."""
+    found: tools.Tool = request.getfixturevalue("wrk")
+    return found
+
+
+def shot_at(tool: tools.Tool, folder: Path, count: Count, every: int, protocol: str = "h1") -> Shot:
+    return replace(
+        SHOT,
+        program=tool.path,
+        url=f"http{'s' if protocol == 'h1s' else ''}://127.0.0.1:{count.port}/",
+        request=Request(),
+        connections=8,
+        threads=2,
+        duration_s=1,
+        folder=str(folder),
+        result=str(folder / "result"),
+        requests_per_connection=every,
+        protocol=protocol,
+    )
+
+
+@pytest.mark.servers
+@pytest.mark.parametrize("every", [0, 1, 8])
+def test_a_connection_lives_for_as_many_requests_on_average_and_its_end_is_no_error(
+    wrk_program: tools.Tool, tmp_path: Path, every: int
+) -> None:
+    with counting() as count:
+        shot = shot_at(wrk_program, tmp_path, count, every)
+        stats = wrk.parse(shot, fire(wrk.LOAD, shot))
+    assert 100 < stats.requests <= count.requests <= stats.requests + shot.connections
+    # One of every `every` requests of a thread, so at most one is missing of each of the two.
+    expected = count.requests // every if every else 0
+    assert expected - 2 <= count.closes <= expected + 2
+    if every == 1:
+        assert set(count.per_connection) == {1}
+
+
+@pytest.mark.servers
+def test_the_connections_that_are_closed_are_not_always_the_same(wrk_program: tools.Tool, tmp_path: Path) -> None:
+    with counting(delay_s=0.005) as count:  # eight connections that take turns, and one of eight requests is a last one
+        shot = replace(shot_at(wrk_program, tmp_path, count, 8), threads=1)
+        wrk.parse(shot, fire(wrk.LOAD, shot))
+    assert max(count.per_connection) < count.requests / shot.connections / 2
+
+
+@pytest.mark.servers
+def test_tls_is_spoken_without_a_look_at_the_certificate_and_connections_are_kept(
+    wrk_program: tools.Tool, tmp_path: Path
+) -> None:
+    certificate, chain, key = make_certificate(), tmp_path / "chain.pem", tmp_path / "key.pem"
+    chain.write_text(certificate.chain_pem)
+    key.write_text(certificate.key_pem)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(chain, key)
+    with counting(tls=context) as count:
+        shot = shot_at(wrk_program, tmp_path, count, 0, "h1s")
+        stats = wrk.parse(shot, fire(wrk.LOAD, shot))
+    assert stats.requests > 100
+    assert len(count.per_connection) == shot.connections
 
 
 # --- versions

@@ -1,0 +1,106 @@
+"""A server in a thread that counts what each connection brings, and a generator run against it as the engine runs one."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import ssl
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from servermatrix.contracts import LoadGenerator, Outcome, Shot
+
+BODY = b"Hello, World!"
+
+
+@dataclass
+class Count:
+    """What was seen: the requests of every connection in the order of their ends, and how many asked for the end."""
+
+    port: int = 0
+    per_connection: list[int] = field(default_factory=list)
+    closes: int = 0
+    heads: set[bytes] = field(default_factory=set)
+
+    @property
+    def requests(self) -> int:
+        """Count the requests of all connections."""
+        return sum(self.per_connection)
+
+
+class Counting(asyncio.Protocol):
+    """One connection: any bytes up to an empty line are a request, with a body as long as its head says."""
+
+    def __init__(self, count: Count, reason: bytes, delay_s: float) -> None:
+        self.count, self.reason, self.delay_s, self.buffer, self.requests = count, reason, delay_s, b"", 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.buffer += data
+        while b"\r\n\r\n" in self.buffer:
+            head, _, rest = self.buffer.partition(b"\r\n\r\n")
+            length = int((head.lower() + b"\r\n").partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
+            if len(rest) < length:
+                return
+            self.buffer = rest[length:]
+            self.count.heads.add(head + b"\r\n\r\n" + rest[:length])
+            last = b"connection: close" in head.lower()
+            if self.delay_s:
+                asyncio.get_running_loop().call_later(self.delay_s, self.answer, last)
+            else:
+                self.answer(last)
+
+    def answer(self, last: bool) -> None:  # noqa: FBT001 - a callback has no keywords
+        self.requests += 1
+        fields = b"Connection: close\r\n" if last else b""
+        self.transport.write(b"HTTP/1.1 200 %b\r\nContent-Length: 13\r\n%b\r\n%b" % (self.reason, fields, BODY))
+        if last:
+            self.count.closes += 1
+            self.transport.close()
+
+    def connection_lost(self, _: Exception | None) -> None:
+        if self.requests:
+            self.count.per_connection.append(self.requests)
+
+
+@contextlib.contextmanager
+def counting(*, tls: ssl.SSLContext | None = None, reason: bytes = b"OK", delay_s: float = 0) -> Iterator[Count]:
+    """Run the server for as long as the block lasts; the counts are whole behind it."""
+    count, loop, ready = Count(), asyncio.new_event_loop(), threading.Event()
+    stop = asyncio.Event()
+
+    async def serve() -> None:
+        server = await loop.create_server(lambda: Counting(count, reason, delay_s), "127.0.0.1", 0, ssl=tls, backlog=512)
+        count.port = server.sockets[0].getsockname()[1]
+        ready.set()
+        async with server:
+            await stop.wait()
+            await asyncio.sleep(0.1)  # what the generator has sent before its end is still under way
+
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    assert ready.wait(5)
+    try:
+        yield count
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join(10)
+        loop.close()
+
+
+def fire(load: LoadGenerator, shot: Shot) -> Outcome:
+    """Run a generator to its end."""
+    for name, content in load.files(shot).items():
+        (Path(shot.folder) / name).write_text(content)
+    env = {**os.environ, **load.env(shot)}
+    done = subprocess.run(load.argv(shot), env=env, capture_output=True, text=True, timeout=30, check=False)
+    result = Path(shot.result)
+    text = result.read_text() if result.exists() else None
+    return Outcome(exit_code=done.returncode, stdout=done.stdout, stderr=done.stderr, result=text)
