@@ -1,44 +1,93 @@
 """granian: a supervisor with worker processes, HTTP by Rust's hyper."""
 
-from servermatrix.contracts import Choice, Launch, Server
+from servermatrix.contracts import ACCESS_LOG, Choice, Count, Launch, Server
 
-LOOPS = {"asyncio": "asyncio.", "uvloop": "uvloop."}
+LOOPS = {"asyncio": "asyncio.", "uvloop": "uvloop.", "rloop": "rloop."}
+INTERFACES = ("asgi", "asginl", "rsgi")
+
+# The longest time without a request that granian accepts.
+LONGEST_IDLE_S = 60
+
+# What HTTP/2 servers in Python announce; granian's own defaults are larger.
+HTTP2 = (
+    *("--http2-max-concurrent-streams", "128"),
+    *("--http2-initial-connection-window-size", "65535"),
+    *("--http2-initial-stream-window-size", "65535"),
+    *("--http2-max-headers-size", "65536"),
+)
+
+# By default a worker leaves connections beyond backlog / workers unserved; no other server has such a limit.
+NO_LIMIT = ("--backpressure", "65536")
 
 
 def argv(launch: Launch) -> list[str]:
     """Build the command line; the interface must be said, or an ASGI app is served as RSGI and answers 500."""
+    options = launch.options
     return [
-        *(launch.python, "-m", "granian", "--interface", "asgi", "--http", "1"),
+        *(launch.python, "-m", "granian", "--interface", options["interface"], "--http", "2" if launch.http2 else "1"),
         *("--host", launch.host, "--port", str(launch.port)),
         *("--workers", str(launch.workers)),
-        *("--loop", launch.options["loop"]),
-        *("--backlog", str(launch.backlog)),
+        *("--loop", options["loop"]),
+        *("--runtime-mode", options["runtime-mode"], "--runtime-threads", options["runtime-threads"]),
+        *("--backlog", str(launch.backlog), *NO_LIMIT),
+        *(HTTP2 if launch.http2 else ("--http1-header-read-timeout", str(idle_s(launch) * 1000))),
         *("--workers-kill-timeout", str(launch.graceful_s)),
-        *("--no-access-log", "--log-level", "warning"),
+        *(("--ssl-certificate", launch.certificate, "--ssl-keyfile", launch.key) if launch.encrypted else ()),
+        *(("--ssl-protocol-min", "tls1.2") if launch.encrypted else ()),
+        *("--access-log" if launch.access_log else "--no-access-log", "--log-level", "warning"),
         launch.target,
     ]
 
 
+def idle_s(launch: Launch) -> int:
+    """Return after how many seconds without a request a connection of HTTP/1.1 is closed."""
+    return min(launch.keep_alive_s, LONGEST_IDLE_S)
+
+
 def needs(launch: Launch) -> tuple[str, ...]:
-    """Name the packages of this loop."""
-    return ("uvloop",) if launch.options["loop"] == "uvloop" else ()
+    """Name the packages of this protocol and loop."""
+    loop = launch.options["loop"]
+    return (*(("granian>=2.6",) if launch.encrypted else ()), *(() if loop == "asyncio" else (loop,)))
+
+
+def interface(launch: Launch) -> str:
+    """Say what the app must speak: asginl is ASGI without its lifespan."""
+    return "rsgi" if launch.options["interface"] == "rsgi" else "asgi"
 
 
 def proof(launch: Launch) -> dict[str, str]:
-    """Say what the witness must find."""
-    return {"loop": LOOPS[launch.options["loop"]], "http": "granian._granian.ASGIHTTPProtocol"}
+    """Say what the witness must find; with an access log, granian wraps the protocol object of RSGI."""
+    if interface(launch) == "asgi":
+        http = "granian._granian.ASGIHTTPProtocol"
+    else:
+        http = "granian.rsgi._LoggingProto" if launch.access_log else "granian._granian.RSGIHTTPProtocol"
+    return {"loop": LOOPS[launch.options["loop"]], "http": http}
+
+
+def unequal(launch: Launch) -> tuple[str, ...]:
+    """List what cannot be set as on the other servers."""
+    sooner = f"granian closes a connection after {idle_s(launch)} s without a request, not after {launch.keep_alive_s}"
+    never = "granian never closes a connection of HTTP/2 for being idle"
+    return (
+        "granian's runtime threads work beside the event loop: one of its workers can use more than one core",
+        *((never,) if launch.http2 else (sooner,) if idle_s(launch) != launch.keep_alive_s else ()),
+        *(("granian's asginl leaves out the lifespan of the app",) if launch.options["interface"] == "asginl" else ()),
+    )
 
 
 SERVER = Server(
     requires=("granian>=2.0",),
-    options={"loop": Choice(values=tuple(LOOPS), default="uvloop")},
-    protocols=("h1",),
+    options={
+        "loop": Choice(values=tuple(LOOPS), default="uvloop"),
+        "interface": Choice(values=INTERFACES, default="asgi", in_id=False),
+        "runtime-mode": Choice(values=("mt", "st"), default="mt", in_id=False),
+        "runtime-threads": Count(default="1", in_id=False),
+        "access_log": ACCESS_LOG,
+    },
+    protocols=("h1", "h1s", "h2c", "h2"),
     argv=argv,
     needs=needs,
     proof=proof,
-    unequal=(
-        "granian's runtime threads work beside the event loop: one of its workers can use more than one core",
-        "granian has no idle keep-alive time: it closes a connection after 30 s without a request",
-        "granian holds at most backlog / workers requests at once (its backpressure)",
-    ),
+    interface=interface,
+    unequal=unequal,
 )

@@ -14,12 +14,13 @@ from servermatrix.contracts import Count, Launch
 from tests.combinations import Combination, combinations
 
 ALL = tuple(combinations())
+LOGGING = tuple(one for one in (one.logging() for one in ALL) if one.server.objection(one.launch()) is None)
 
 
 @st.composite
 def launches(draw: st.DrawFn) -> tuple[Combination, Launch]:
-    """Draw a combination, give every Count some value, and say how it is started."""
-    one = draw(st.sampled_from(ALL))
+    """Draw a combination, with an access log or without, give every Count some value, and say how it is started."""
+    one = draw(st.sampled_from(ALL + LOGGING))
     launch = one.launch(workers=draw(st.integers(1, 8)), port=draw(st.integers(1, 65_535)), folder=draw(folders))
     options = dict(launch.options)
     for name in options:
@@ -30,7 +31,7 @@ def launches(draw: st.DrawFn) -> tuple[Combination, Launch]:
     return one, launch
 
 
-folders = st.sampled_from(("/cell", "/tmp/servermatrix-a b", "/tmp/ü"))
+folders = st.sampled_from(("/cell", "/tmp/servermatrix-a b", "/tmp/ü", "/tmp/a:b"))
 
 
 def everything(one: Combination, launch: Launch) -> list[str]:
@@ -59,7 +60,10 @@ def test_the_same_start_has_the_same_command_files_and_environment_and_is_left_u
     one, launch = drawn
     before = copy.deepcopy(launch)
     first, second = (
-        [part(launch) for part in (one.server.argv, one.server.env, one.server.files, one.server.needs, one.server.proof)]
+        [
+            *(part(launch) for part in (one.server.argv, one.server.env, one.server.files, one.server.needs, one.server.proof)),
+            *(part(launch) for part in (one.server.interface, one.server.unequal, one.server.objection)),
+        ]
         for _ in range(2)
     )
     assert first == second
@@ -108,6 +112,32 @@ def test_files_stay_within_the_work_folder(drawn: tuple[Combination, Launch]) ->
         assert not path.is_absolute()
         assert ".." not in path.parts
         assert isinstance(text, str)
+
+
+@given(launches())
+def test_certificate_and_key_are_those_of_the_work_folder_and_only_there_when_it_is_encrypted(
+    drawn: tuple[Combination, Launch],
+) -> None:
+    one, launch = drawn
+    # A backslash keeps a colon from ending a value in Twisted's descriptions.
+    texts = [text.replace("\\:", ":") for text in everything(one, launch)]
+    for file in (launch.certificate, launch.key):
+        assert any(file in text for text in texts) == launch.encrypted
+
+
+@given(st.sampled_from(LOGGING), st.integers(1, 8))
+def test_an_access_log_changes_nothing_but_the_logging(one: Combination, workers: int) -> None:
+    off = dict(one.options) | {"access_log": "off"}
+    launch = one.launch(workers=workers)
+    quiet = Launch(**{field: getattr(launch, field) for field in Launch.__slots__} | {"options": off})
+    with_log, without = one.server.argv(launch), one.server.argv(quiet)
+    assert with_log != without
+    changed = {word for word in set(with_log) ^ set(without) if not re.search(r"access-?log|/cell_logging\.|--log-config", word)}
+    assert changed <= {"-", "info", "warning"}
+    files, quiet_files = one.server.files(launch), one.server.files(quiet)
+    assert {name: files.get(name) for name in quiet_files} == quiet_files
+    assert {name.split(".")[0] for name in files} - {name.split(".")[0] for name in quiet_files} <= {"cell_logging"}
+    assert one.server.needs(launch) == one.server.needs(quiet)
 
 
 @given(launches())
