@@ -28,6 +28,14 @@ def wrk() -> tools.Tool:
     return found
 
 
+@pytest.fixture(scope="session")
+def h2load() -> tools.Tool:
+    """h2load as the tool finds it; a machine without it fails the tests, it does not skip them."""
+    found = tools.find("h2load", ("nghttp2-client",), plugins.builtin_root() / ".tools")
+    assert isinstance(found, tools.Tool), f"the tests need h2load: {found}"
+    return found
+
+
 def started_below(marker: Path) -> list[int]:
     """List the live processes whose environment names the folder: everything a run in it has started."""
     found = []

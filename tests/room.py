@@ -14,8 +14,9 @@ from typing import TypeVar
 import psutil
 
 from servermatrix.contracts import LoadGenerator, LoadStats, Outcome, Server, Shot
-from servermatrix.measure.bench import Bench, Started
-from servermatrix.measure.probe import Address, Patience
+from servermatrix.measure.bench import Bench, Driver, Started, Venue
+from servermatrix.measure.client import Address
+from servermatrix.measure.probe import Patience
 from servermatrix.measure.process import Command, Guard, Running, scrubbed_environment, session_members, start, stop
 from servermatrix.model import App, Cell, Expect, Load, Noise
 
@@ -43,7 +44,8 @@ class Server(http.server.HTTPServer):
         super().server_bind()
 Server(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
-SHORT = Patience(answer_s=0.5, ready_s=5.0, wrong_s=0.3)
+SHORT = Patience(answer_s=0.5, ready_s=5.0, wrong_s=0.3, stop_s=2.0)
+SMALL = ("small", "", ())  # what the cells of the small server want
 STATS = LoadStats(requests=10, duration_us=1_000_000, histogram=((100, 10),))
 
 
@@ -184,18 +186,15 @@ def small_generator(
 def make_bench(
     folder: Path, guard: Guard, *, server: Server | None = None, generator: LoadGenerator | None = None, app: App | None = None
 ) -> Bench:
-    """Put a bench together on which no noise is refused."""
+    """Put a bench together on which no noise is refused; its servers run in this interpreter."""
     logs = folder / "logs"
     logs.mkdir(exist_ok=True)
     return Bench(
-        python=sys.executable,
+        venues={SMALL: Venue(path=sys.executable)},
         servers={"small": server or small_server()},
         apps={"plain": app or small_app()},
         witness=small_app("witness"),
-        versions={},
-        generator=generator or small_generator(),
-        program="",
-        program_env=(),
+        drivers={"small": Driver(plugin=generator or small_generator())},
         guard=guard,
         logs=logs,
         noise=Noise(foreign_cpu=99, steal=1.0),

@@ -7,15 +7,18 @@ import re
 import shutil
 import subprocess
 import tempfile
+import time
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from servermatrix.contracts import Launch, LoadGenerator, Server
-from servermatrix.measure.failure import StepFailure, last_words
+from servermatrix.measure.certificate import Certificate, write_certificate
+from servermatrix.measure.client import Address
+from servermatrix.measure.failure import SENTENCE_LENGTH, StepFailure, last_words
 from servermatrix.measure.host import Layout
-from servermatrix.measure.probe import Address, Patience, free_port, listening_on
+from servermatrix.measure.probe import Patience, free_port, listening_on
 from servermatrix.measure.process import Command, Guard, Running, scrubbed_environment, start, stop
 from servermatrix.model import App, Cause, Cell, Noise
 
@@ -23,36 +26,93 @@ HOST = "127.0.0.1"
 SPARE_FILES = 512
 LONGEST_NAME = 180
 LOG_LIMIT_BYTES = 16 * 2**20
+ACCESS_LOG_LIMIT_BYTES = 2**30
+READ_LOG_BYTES = 2**20
 KEPT_LOG_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bench:
-    """What every step of a run shares; `versions` are those of the servers' interpreter `python`."""
+class Driver:
+    """A load generator that is here: its plug-in, its program and the environment that needs.
 
-    python: str
+    `missing` is a sentence when it is not here: what it would drive is skipped.
+    """
+
+    plugin: LoadGenerator
+    program: str = ""
+    env: tuple[tuple[str, str], ...] = ()
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Venue:
+    """The Python that servers run in: its path, and what is installed there (None: not).
+
+    `pins` are the requirements that what runs must meet, `constraints` the versions of whatever else is there. `failure` is a
+    sentence when the venue is not there: whatever was to run in it fails.
+    """
+
+    path: str
+    versions: Mapping[str, str | None] = field(default_factory=dict)
+    pins: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    failure: str = ""
+
+
+# What chooses an interpreter: a cell's server, python and requirements. Each server has an environment of its own, so that
+# no package of one can take the place of another's.
+Wanted = tuple[str, str, tuple[str, ...]]
+
+
+def wanted(cell: Cell) -> Wanted:
+    """Say what chooses the interpreter of a cell."""
+    return cell.server, cell.python, cell.requires
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bench:
+    """What every step of a run shares; generators are found by name, interpreters by what a cell wants."""
+
+    venues: Mapping[Wanted, Venue]
     servers: Mapping[str, Server]
     apps: Mapping[str, App]
     witness: App
-    versions: Mapping[str, str | None]
-    generator: LoadGenerator
-    program: str
-    program_env: tuple[tuple[str, str], ...]
+    drivers: Mapping[str, Driver]
     guard: Guard
     logs: Path
     noise: Noise
+    certificate: Certificate | None = None
     layout: Layout = field(default_factory=Layout)
     pick_port: Callable[[str], int] = free_port
     patience: Patience = field(default_factory=Patience)
 
+    def driver(self, cell: Cell) -> Driver:
+        """Return what drives a cell."""
+        return self.drivers[cell.load.generator]
+
+    def venue(self, cell: Cell) -> Venue:
+        """Return what a cell's server runs in."""
+        return self.venues[wanted(cell)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Started:
-    """A server that has been started, where it listens, and the folder that is its own."""
+    """A server that has been started, where it listens, the folder that is its own, and how large its log may become."""
 
     running: Running
     address: Address
     folder: Path
+    log_limit_bytes: int = LOG_LIMIT_BYTES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stopped:
+    """How a server ended: exit code of its first process, how long that took, and what is left of it (normally nothing)."""
+
+    exit_code: int | None
+    after_s: float
+    processes: tuple[int, ...]
+    listeners: tuple[str, ...]
 
 
 def launch_of(cell: Cell, *, python: str, target: str, port: int, folder: str) -> Launch:
@@ -80,34 +140,76 @@ def log_name(cell: Cell, suffix: str) -> str:
 @contextlib.contextmanager
 def serving(bench: Bench, cell: Cell, app: App, log: Path) -> Iterator[Started]:
     """Start a cell's server on an app; on leaving, stop it and prove that no process of it is left."""
-    server = bench.servers[cell.server]
+    with work_folder(log) as folder:
+        started = start_server(bench, cell, app, log, folder)
+        try:
+            yield started
+        finally:
+            stopped = stop_server(bench, started)
+        if stopped.processes:
+            raise StepFailure(Cause.SERVER, f"processes {stopped.processes} of the server could not be ended", fatal=True)
+        if stopped.listeners:
+            who = ", ".join(stopped.listeners)
+            sentence = f"port {started.address.port} is still listened on by process {who} after the server was stopped"
+            raise StepFailure(Cause.SERVER, sentence, fatal=True)
+
+
+@contextlib.contextmanager
+def work_folder(log: Path) -> Iterator[Path]:
+    """Make the empty folder that a server starts in; remove it at the end, and what is too much of the log."""
     folder = Path(tempfile.mkdtemp(prefix="servermatrix-"))
     try:
-        port = bench.pick_port(HOST)
-        launch = launch_of(cell, python=bench.python, target=app.target, port=port, folder=str(folder))
-        for name, text in server.files(launch).items():
-            (folder / name).write_text(text)
-        command = Command(
-            argv=server.argv(launch),
-            env=scrubbed_environment({"PYTHONPATH": app.folder, **server.env(launch)}),
-            folder=folder,
-            log=log,
-            open_files=4 * cell.load.connections + SPARE_FILES,
-            cpus=bench.layout.server,
-        )
-        running = _start(command, bench.guard)
-        try:
-            yield Started(running=running, address=Address(host=HOST, port=port), folder=folder)
-        finally:
-            left = stop(running, bench.guard)
-        if left:
-            raise StepFailure(Cause.SERVER, f"processes {left} of the server could not be ended", fatal=True)
-        if listeners := listening_on(port):
-            sentence = f"port {port} is still listened on by process {', '.join(listeners)} after the server was stopped"
-            raise StepFailure(Cause.SERVER, sentence, fatal=True)
+        yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         trim_log(log)
+
+
+def start_server(bench: Bench, cell: Cell, app: App, log: Path, folder: Path) -> Started:
+    """Write the files that the server needs and start it; whether it is up is not known yet."""
+    log.unlink(missing_ok=True)  # what an earlier run has left there says nothing of this start
+    server, port, target = bench.servers[cell.server], bench.pick_port(HOST), app.target_for(cell.interface)
+    if target is None:
+        raise StepFailure(Cause.SERVER, f"the app {app.name} is not written for {cell.interface.upper()}", fatal=True)
+    launch = launch_of(cell, python=bench.venue(cell).path, target=target, port=port, folder=str(folder))
+    _write_files(server, launch, bench.certificate)
+    command = Command(
+        argv=server.argv(launch),
+        env=scrubbed_environment({"PYTHONPATH": app.folder, **server.env(launch)}),
+        folder=folder,
+        log=log,
+        open_files=4 * cell.load.connections + SPARE_FILES,
+        cpus=bench.layout.server,
+    )
+    authority = bench.certificate.authority_pem if bench.certificate is not None else ""
+    return Started(
+        running=_start(command, bench.guard),
+        address=Address(host=HOST, port=port, protocol=cell.protocol, authority_pem=authority),
+        folder=folder,
+        log_limit_bytes=ACCESS_LOG_LIMIT_BYTES if launch.access_log else LOG_LIMIT_BYTES,
+    )
+
+
+def _write_files(server: Server, launch: Launch, certificate: Certificate | None) -> None:
+    for name, text in server.files(launch).items():
+        (Path(launch.folder) / name).write_text(text)
+    if launch.encrypted and certificate is not None:
+        try:
+            write_certificate(certificate, launch)
+        except OSError as error:
+            raise StepFailure(Cause.ENVIRONMENT, f"the certificate could not be written: {error}", fatal=True) from error
+
+
+def stop_server(bench: Bench, started: Started) -> Stopped:
+    """Stop a server and look what is left of it."""
+    begin = time.monotonic()
+    left = stop(started.running, bench.guard, patience_s=bench.patience.stop_s)
+    return Stopped(
+        exit_code=started.running.exit_code(),
+        after_s=time.monotonic() - begin,
+        processes=left,
+        listeners=() if left else tuple(listening_on(started.address.port)),
+    )
 
 
 def _start(command: Command, guard: Guard) -> Running:
@@ -117,11 +219,22 @@ def _start(command: Command, guard: Guard) -> Running:
         raise StepFailure(Cause.ENVIRONMENT, f"the server could not be started: {failure}", fatal=True) from failure
 
 
-def check_log(log: Path) -> None:
+def check_log(started: Started) -> None:
     """Fail when a server floods its log: writing it takes the time that is measured."""
+    log = started.running.log
     size = log.stat().st_size
-    if size > LOG_LIMIT_BYTES:
+    if size > started.log_limit_bytes:
         raise StepFailure(Cause.SERVER, f"the server wrote {size // 2**20} MiB of log in one step{last_words(log)}", fatal=True)
+
+
+def check_alarms(server: Server, started: Started) -> None:
+    """Fail when the log says that the server serves without something that it was to serve with."""
+    with started.running.log.open("rb") as stream:
+        lines = stream.read(READ_LOG_BYTES).decode(errors="replace").splitlines()
+    said = next((line.strip() for line in lines if any(alarm in line for alarm in server.alarms)), None)
+    if said is not None:
+        sentence = f"the server answers, but not as it should: its log says {said[:SENTENCE_LENGTH]}"
+        raise StepFailure(Cause.SERVER, sentence, fatal=True)
 
 
 def trim_log(log: Path) -> None:

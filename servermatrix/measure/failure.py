@@ -12,6 +12,8 @@ RAISED = re.compile(r"^[\w.]*(Error|Exception|Exit|Interrupt|Warning)\b(: |$)")
 TELLING = re.compile(r"error|exception|refused|denied|cannot|not found|no such|failed", re.IGNORECASE)
 LOG_TAIL_BYTES = 65_536
 SENTENCE_LENGTH = 300
+# Some command lines draw a box around their errors, whose upper line has a title.
+FRAME = re.compile(r"^\s*[╭┌╰└].*|[│╮╯┐┘]\s*$|^\s*│")
 
 
 class StepFailure(Exception):
@@ -35,9 +37,10 @@ def last_words(log: Path) -> str:
     try:
         with log.open("rb") as stream:
             stream.seek(max(0, log.stat().st_size - LOG_TAIL_BYTES))
-            lines = [line.strip() for line in stream.read().decode(errors="replace").splitlines() if line.strip()]
+            said = stream.read().decode(errors="replace").splitlines()
     except OSError:
         return ""
+    lines = [bare for line in said if (bare := FRAME.sub("", line).strip())]
     raised = [line for line in lines if RAISED.search(line)]
     telling = raised or [line for line in lines if TELLING.search(line)] or lines
     return f": {telling[-1][:SENTENCE_LENGTH]}" if telling else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import socket
 import time
 from collections.abc import Collection
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 
 import psutil
 
+from servermatrix.measure.client import Address, Answer, exchange
 from servermatrix.measure.failure import StepFailure, last_words
 from servermatrix.measure.process import Running
 from servermatrix.measure.usage import read
@@ -17,26 +17,21 @@ from servermatrix.model import Cause, Expect, Request
 
 POLL_S = 0.02
 SHOWN_BODY = 60
-READ_BYTES = 65_536
 IDLE_SHARE = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Address:
-    """Where a server listens."""
-
-    host: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
-    """How long to wait, in seconds: for one answer, for the first right one, for wrong ones to become right, for quiet."""
+    """How long to wait, in seconds.
+
+    For one answer, for the first right one, for wrong ones to become right, for quiet, for a server to end when it is told to.
+    """
 
     answer_s: float = 5.0
     ready_s: float = 20.0
     wrong_s: float = 2.0
     quiet_s: float = 10.0
+    stop_s: float = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,15 +42,6 @@ class Question:
     request: Request
     expect: Expect
     patience: Patience = Patience()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What came back: status, version as 11 for HTTP/1.1, and the body."""
-
-    status: int
-    version: int
-    body: bytes
 
 
 def free_port(host: str) -> int:
@@ -77,38 +63,27 @@ def port_is_free(host: str, port: int) -> bool:
 
 
 def ask(question: Question) -> Answer:
-    """Send one request over a fresh connection; OSError or HTTPException when no whole answer comes in time."""
-    where, request = question.address, question.request
-    deadline = time.monotonic() + question.patience.answer_s
-    connection = http.client.HTTPConnection(where.host, where.port, timeout=question.patience.answer_s)
+    """Send one request over a fresh connection; OSError when no whole answer comes in time."""
+    return exchange(question.address, question.request, question.patience.answer_s)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heard:
+    """What came of a question: the answer where a whole one came, and what is wrong, None when nothing is."""
+
+    answer: Answer | None
+    wrong: str | None
+
+
+def hear(question: Question) -> Heard:
+    """Ask once and judge."""
     try:
-        connection.request(request.method, request.path, request.body.encode() or None, dict(request.headers))
-        response = connection.getresponse()
-        return Answer(status=response.status, version=response.version, body=_body(response, deadline))
-    finally:
-        connection.close()
-
-
-def _body(response: http.client.HTTPResponse, deadline: float) -> bytes:
-    """Read a body to its end; the time-out of a socket holds for each piece alone, and a stream of events never ends."""
-    body = b""
-    while piece := response.read1(READ_BYTES):
-        body += piece
-        if time.monotonic() > deadline:
-            raise TimeoutError
-    if response.length:
-        raise http.client.IncompleteRead(body, response.length)
-    return body
-
-
-def objection(question: Question) -> tuple[str | None, bool]:
-    """Ask once and say what is wrong, None when nothing is, and whether a whole answer came at all."""
-    try:
-        return complaint(ask(question), question.expect), True
+        answer = ask(question)
     except TimeoutError:
-        return f"gave no answer within {question.patience.answer_s:.0f} s", False
-    except (OSError, http.client.HTTPException) as failure:
-        return f"gave no answer ({failure or type(failure).__name__})", False
+        return Heard(answer=None, wrong=f"gave no answer within {question.patience.answer_s:.0f} s")
+    except OSError as failure:
+        return Heard(answer=None, wrong=f"gave no answer ({failure or type(failure).__name__})")
+    return Heard(answer=answer, wrong=complaint(answer, question.expect))
 
 
 def complaint(answer: Answer, expect: Expect) -> str | None:
@@ -125,13 +100,21 @@ def complaint(answer: Answer, expect: Expect) -> str | None:
 
 def check_once(running: Running, question: Question, when: str) -> None:
     """Demand one right answer; StepFailure otherwise."""
-    wrong, _ = objection(question)
+    wrong = hear(question).wrong
     if wrong is not None:
         raise StepFailure(Cause.SERVER, f"{when} the server {wrong}{last_words(running.log)}", fatal=True)
 
 
-def wait_ready(running: Running, question: Question, workers: int) -> float:
-    """Wait for the right answer from a server of our own; return the seconds it took from now.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ready:
+    """The first right answer, and the seconds it took to come."""
+
+    after_s: float
+    answer: Answer
+
+
+def wait_ready(running: Running, question: Question, workers: int) -> Ready:
+    """Wait for the right answer from a server of our own.
 
     An exit code proves nothing here: several servers exit with 0 after a failed start. Neither does an open port: some
     listen long before the app is up.
@@ -142,12 +125,13 @@ def wait_ready(running: Running, question: Question, workers: int) -> float:
     said: str | None = "never accepted a connection"
     while (now := time.monotonic()) - begin < question.patience.ready_s:
         _check_alive(running, seen, workers)
-        said, answered = objection(question)
-        if said is None:
-            ready_s = time.monotonic() - begin
+        heard = hear(question)
+        if heard.answer is not None and heard.wrong is None:
+            ready = Ready(after_s=time.monotonic() - begin, answer=heard.answer)
             check_listeners(running, question.address)
-            return ready_s
-        wrong_since = (wrong_since or now) if answered else None
+            return ready
+        said = heard.wrong
+        wrong_since = (wrong_since or now) if heard.answer else None
         if wrong_since is not None and now - wrong_since > question.patience.wrong_s:
             break
         time.sleep(POLL_S)

@@ -7,12 +7,14 @@ from datetime import UTC, datetime
 
 from servermatrix.contracts import LoadFailure, LoadGenerator, Question
 from servermatrix.measure import probe, window
-from servermatrix.measure.bench import Bench, log_name, serving
+from servermatrix.measure.bench import Bench, check_alarms, log_name, serving
+from servermatrix.measure.client import Answer
 from servermatrix.measure.failure import StepFailure, refused
 from servermatrix.measure.witness import proof_key, prove
-from servermatrix.model import Cause, Cell, Failed, Measured, Plan, Proof, Sample, Skipped, Step
+from servermatrix.model import Cause, Cell, Failed, Measured, Plan, Proof, Sample, Skipped, Step, Wire
 
 GIVE_UP_AFTER = 2
+GIVEN_UP = f"not started again after {GIVE_UP_AFTER} failures running"
 
 
 def _now() -> str:
@@ -31,6 +33,9 @@ def measure(bench: Bench, plan: Plan, stored: Collection[Sample], before: Callab
     for step in _steps_left(plan, stored):
         cell = step.cell
         before(step)
+        if missing := bench.driver(cell).missing:
+            yield Skipped(cell_id=cell.id, round=step.round, started_at=_now(), reason=missing)
+            continue
         key = proof_key(cell)
         if key not in proven:
             proven[key] = verdict = _prove(bench, step)
@@ -47,8 +52,14 @@ def _steps_left(plan: Plan, stored: Collection[Sample]) -> Iterator[Step]:
 
 
 def _count(failures: dict[str, int], sample: Sample) -> None:
-    """Count what speaks against starting a cell again, one sample after the other: noise does not."""
-    against = isinstance(sample, Skipped) or (isinstance(sample, Failed) and sample.cause is not Cause.NOISE)
+    """Count what speaks against starting a cell again, one sample after the other: noise and a missing generator do not."""
+    match sample:
+        case Failed():
+            against = sample.cause is not Cause.NOISE
+        case Skipped():
+            against = sample.reason == GIVEN_UP
+        case Measured():
+            against = False
     failures[sample.cell_id] = failures.get(sample.cell_id, 0) + 1 if against else 0
 
 
@@ -68,8 +79,7 @@ def _sample(bench: Bench, step: Step, verdict: Failed | Proof, failures: int) ->
             cell_id=cell_id, round=number, started_at=_now(), cause=verdict.cause, reason=verdict.reason, log=verdict.log
         )
     if failures >= GIVE_UP_AFTER:
-        reason = f"not started again after {GIVE_UP_AFTER} failures running"
-        return Skipped(cell_id=cell_id, round=number, started_at=_now(), reason=reason)
+        return Skipped(cell_id=cell_id, round=number, started_at=_now(), reason=GIVEN_UP)
     return measure_step(bench, step)
 
 
@@ -81,17 +91,31 @@ def measure_step(bench: Bench, step: Step) -> Sample:
         window.wait_for_quiet(bench)
         with serving(bench, cell, app, log) as started:
             question = probe.Question(address=started.address, request=app.request, expect=app.expect, patience=bench.patience)
-            startup_s = probe.wait_ready(started.running, question, cell.workers)
+            ready = probe.wait_ready(started.running, question, cell.workers)
+            check_alarms(bench.servers[cell.server], started)
             if cell.workers > 1:
                 probe.settle(started.running)
-            window.warm_up(bench, started, cell, app)
-            windows = tuple(window.measure(bench, started, cell, app) for _ in range(cell.load.windows))
+            shot = window.make_shot(bench, started, cell, app, ready.answer)
+            window.warm_up(bench, started, cell, shot)
+            windows = tuple(window.measure(bench, started, cell, shot) for _ in range(cell.load.windows))
             probe.check_once(started.running, question, "after the load")
-        return Measured(cell_id=cell.id, round=step.round, started_at=started_at, startup_s=round(startup_s, 4), windows=windows)
+        return Measured(
+            cell_id=cell.id,
+            round=step.round,
+            started_at=started_at,
+            startup_s=round(ready.after_s, 4),
+            windows=windows,
+            wire=wire_of(ready.answer),
+        )
     except StepFailure as failure:
         return _failed(bench, step, started_at, failure, f"round-{step.round}")
     except OSError as error:
         return _failed(bench, step, started_at, refused(error), f"round-{step.round}")
+
+
+def wire_of(answer: Answer) -> Wire:
+    """Keep of an answer what it was on the wire."""
+    return Wire(head_bytes=answer.head_bytes, body_bytes=len(answer.body), framing=answer.framing)
 
 
 def _failed(bench: Bench, step: Step, started_at: str, failure: StepFailure, suffix: str) -> Failed:

@@ -10,6 +10,7 @@ from pathlib import Path
 from servermatrix.errors import Unfit
 from servermatrix.measure import tools
 
+GENERATORS = {"wrk": "wrk", "h2load": "nghttp2-client"}
 CHECKS = (
     ("ruff", "check"),
     ("ruff", "format", "--check"),
@@ -18,19 +19,21 @@ CHECKS = (
 
 
 def run_checks(root: Path, tools_dir: Path, pytest_args: tuple[str, ...], environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Run every check, the tests last, and return the names of those that failed; Unfit outside a checkout or without wrk."""
+    """Run every check, the tests last; return the names of those that failed. Unfit outside a checkout or without a generator."""
     if not (root / "tests").is_dir():
         raise Unfit(f"{root} has no tests: selftest runs in a checkout only", "clone the project and run it there")
-    require_wrk(tools_dir)
+    for program, package in GENERATORS.items():
+        require(program, package, tools_dir)
     checks = (*CHECKS, ("pytest", *pytest_args))
     return tuple(" ".join(check[:2]) for check in checks if not _passes(root, check, environment))
 
 
-def require_wrk(tools_dir: Path) -> None:
-    """Make sure that the integration tests have their generator: a missing tool must fail, not skip."""
-    found = tools.find("wrk", ("wrk",), tools_dir)
+def require(program: str, package: str, tools_dir: Path) -> None:
+    """Make sure that the integration tests have a generator: a missing tool must fail, not skip."""
+    found = tools.find(program, (package,), tools_dir)
     if not isinstance(found, tools.Tool):
-        raise Unfit(f"the tests need wrk, which is not here and could not be fetched: {found.why}", f"type: {found.command}")
+        message = f"the tests need {program}, which is not here and could not be fetched: {found.why}"
+        raise Unfit(message, f"type: {found.command}")
 
 
 def _passes(root: Path, check: tuple[str, ...], environment: Mapping[str, str]) -> bool:

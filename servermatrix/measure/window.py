@@ -9,10 +9,11 @@ from pathlib import Path
 
 from servermatrix.contracts import LoadFailure, Outcome, Shot
 from servermatrix.measure import usage
-from servermatrix.measure.bench import Bench, Started, check_log
+from servermatrix.measure.bench import Bench, Driver, Started, check_log
+from servermatrix.measure.client import Answer
 from servermatrix.measure.failure import StepFailure, last_words
 from servermatrix.measure.process import Command, run_to_end, scrubbed_environment
-from servermatrix.model import App, Cause, Cell, LoadStats, Noise, Usage, Window
+from servermatrix.model import ENCRYPTED, App, Cause, Cell, LoadStats, Noise, Usage, Window
 
 ATTEMPTS = 3
 TIMEOUT_SPARE_S = 5
@@ -20,18 +21,18 @@ RUN_SPARE_S = 15.0
 QUIET_LIMIT = 0.08
 
 
-def warm_up(bench: Bench, started: Started, cell: Cell, app: App) -> None:
+def warm_up(bench: Bench, started: Started, cell: Cell, shot: Shot) -> None:
     """Drive load that is not measured; only a server that does not survive it fails the step."""
     if cell.load.warmup_s:
-        drive(bench, started, replace(_shot(bench, started, cell, app), duration_s=cell.load.warmup_s))
+        drive(bench, started, bench.driver(cell), replace(shot, duration_s=cell.load.warmup_s))
 
 
-def measure(bench: Bench, started: Started, cell: Cell, app: App) -> Window:
+def measure(bench: Bench, started: Started, cell: Cell, shot: Shot) -> Window:
     """Return one valid window, trying again at most twice; StepFailure with the last reason when none was valid."""
     discarded: list[str] = []
     while True:
         try:
-            return replace(measure_once(bench, started, cell, app), discarded=tuple(discarded))
+            return replace(measure_once(bench, started, bench.driver(cell), shot), discarded=tuple(discarded))
         except StepFailure as failure:
             discarded.append(failure.reason)
             if failure.fatal or len(discarded) == ATTEMPTS:
@@ -45,33 +46,33 @@ def wait_for_quiet(bench: Bench) -> None:
         usage.wait_until_quiet(min(QUIET_LIMIT, bench.noise.foreign_cpu), patience_s=bench.patience.quiet_s)
 
 
-def measure_once(bench: Bench, started: Started, cell: Cell, app: App) -> Window:
+def measure_once(bench: Bench, started: Started, driver: Driver, shot: Shot) -> Window:
     """Drive one window and read the machine around it; StepFailure when it does not count."""
     pids = started.running.members()
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     before = usage.read(pids)
-    outcome = drive(bench, started, _shot(bench, started, cell, app))
+    outcome = drive(bench, started, driver, shot)
     after = usage.read(pids)
     generator_us = _cpu_us(resource.getrusage(resource.RUSAGE_CHILDREN)) - _cpu_us(children)
     if started.running.members() != pids:
         sentence = f"the server's processes changed during the load{last_words(started.running.log)}"
         raise StepFailure(Cause.SERVER, sentence, fatal=True)
-    stats = parse(bench, _shot(bench, started, cell, app), outcome)
+    stats = parse(driver, shot, outcome)
     used = used_between(before, after, generator_us, usage.read_pss(pids))
     check_noise(used, bench.noise)
     return Window(stats=stats, usage=used)
 
 
-def drive(bench: Bench, started: Started, shot: Shot) -> Outcome:
+def drive(bench: Bench, started: Started, driver: Driver, shot: Shot) -> Outcome:
     """Run the generator to its end while the server lives; StepFailure as soon as the server is gone."""
     folder = Path(shot.folder)
-    for name, content in bench.generator.files(shot).items():
+    for name, content in driver.plugin.files(shot).items():
         (folder / name).write_text(content)
     result, errors = Path(shot.result), folder / "generator.err"
     result.unlink(missing_ok=True)
     command = Command(
-        argv=bench.generator.argv(shot),
-        env=scrubbed_environment({**dict(bench.program_env), **bench.generator.env(shot)}),
+        argv=driver.plugin.argv(shot),
+        env=scrubbed_environment({**dict(driver.env), **driver.plugin.env(shot)}),
         folder=folder,
         log=folder / "generator.out",
         open_files=4 * shot.connections + 512,
@@ -94,13 +95,13 @@ def watch(started: Started) -> None:
     if code is not None:
         sentence = f"the server ended with code {code} during the load{last_words(started.running.log)}"
         raise StepFailure(Cause.SERVER, sentence, fatal=True)
-    check_log(started.running.log)
+    check_log(started)
 
 
-def parse(bench: Bench, shot: Shot, outcome: Outcome) -> LoadStats:
+def parse(driver: Driver, shot: Shot, outcome: Outcome) -> LoadStats:
     """Read the generator's result; StepFailure when it is not a whole one."""
     try:
-        return bench.generator.parse(shot, outcome)
+        return driver.plugin.parse(shot, outcome)
     except LoadFailure as failure:
         raise StepFailure(Cause.GENERATOR, str(failure)) from failure
 
@@ -134,11 +135,17 @@ def check_noise(used: Usage, limits: Noise) -> None:
         raise StepFailure(Cause.NOISE, f"a CPU quota held this container back for {used.throttled_us / 1000:.0f} ms")
 
 
-def _shot(bench: Bench, started: Started, cell: Cell, app: App) -> Shot:
+def make_shot(bench: Bench, started: Started, cell: Cell, app: App, right: Answer) -> Shot:
+    """Say what one window asks, how hard and for how long; `right` is an answer that was looked at."""
     load = cell.load
+    scheme = "https" if cell.protocol in ENCRYPTED else "http"
     return Shot(
-        program=bench.program,
-        url=f"http://{started.address.host}:{started.address.port}{app.request.path}",
+        program=bench.driver(cell).program,
+        url=f"{scheme}://{started.address.host}:{started.address.port}{app.request.path}",
+        protocol=cell.protocol,
+        streams=load.streams,
+        requests_per_connection=load.requests_per_connection,
+        body_bytes=len(right.body),
         request=app.request,
         connections=load.connections,
         threads=load.threads,

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import http.client
 import json
 import time
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
-from servermatrix.measure.bench import Bench, launch_of, log_name, serving
+from servermatrix.contracts import Launch
+from servermatrix.measure.bench import Bench, Started, Venue, check_alarms, launch_of, log_name, serving
+from servermatrix.measure.client import Answer
 from servermatrix.measure.environments import distributions, unmet
 from servermatrix.measure.failure import StepFailure
-from servermatrix.measure.probe import Answer, Question, ask, wait_ready
+from servermatrix.measure.probe import Question, Ready, ask, wait_ready
 from servermatrix.model import Cause, Cell, Proof
+from servermatrix.pins import broken_pins
 
 LIMIT_S = 10.0
 HTTP_VERSIONS = {"h1": "1.1", "h1s": "1.1", "h2c": "2", "h2": "2"}
@@ -28,6 +31,7 @@ class Testimony:
     http_version: str
     python: str
     versions: tuple[tuple[str, str], ...]
+    tls: str = ""
 
 
 def proof_key(cell: Cell) -> str:
@@ -40,19 +44,40 @@ def prove(bench: Bench, cell: Cell) -> Proof:
 
     Raises StepFailure when a package is missing, the server does not come up, or it is not what its label says.
     """
-    server = bench.servers[cell.server]
-    launch = launch_of(cell, python=bench.python, target=bench.witness.target, port=0, folder="")
-    requirements = (*server.requires, *server.needs(launch))
-    missing = unmet(requirements, bench.versions, bench.python)
+    check_interpreter(bench, cell)
+    with serving(bench, cell, bench.witness, bench.logs / log_name(cell, "witness")) as started:
+        return testify(bench, cell, started)[1]
+
+
+def check_interpreter(bench: Bench, cell: Cell) -> None:
+    """Fail when the interpreter of a cell is not there or lacks what the server needs: some servers would start and hang."""
+    venue = bench.venue(cell)
+    if venue.failure:
+        raise StepFailure(Cause.SERVER, venue.failure, fatal=True)
+    missing = unmet(_requirements(bench, cell), venue.versions, venue.path)
     if missing is not None:
         raise StepFailure(Cause.ENVIRONMENT, missing, fatal=True)
-    request = replace(bench.witness.request, path="/?" + "&".join(distributions(requirements)))
-    log = bench.logs / log_name(cell, "witness")
-    with serving(bench, cell, bench.witness, log) as started:
-        question = Question(address=started.address, request=request, expect=bench.witness.expect, patience=bench.patience)
-        wait_ready(started.running, question, cell.workers)
-        told = hear(question, cell.workers)
-    return judge(cell, told, dict(server.proof(launch)))
+
+
+def _requirements(bench: Bench, cell: Cell) -> tuple[str, ...]:
+    server = bench.servers[cell.server]
+    return (*server.requires, *server.needs(_launch(bench, cell)))
+
+
+def _launch(bench: Bench, cell: Cell) -> Launch:
+    return launch_of(cell, python=bench.venue(cell).path, target=bench.witness.target, port=0, folder="")
+
+
+def testify(bench: Bench, cell: Cell, started: Started) -> tuple[Ready, Proof]:
+    """Wait for the witness, hear every worker and judge; StepFailure when it does not come up or is not what its label says."""
+    server, venue = bench.servers[cell.server], bench.venue(cell)
+    names = distributions((*_requirements(bench, cell), *venue.pins))
+    request = replace(bench.witness.request, path="/?" + "&".join(names))
+    question = Question(address=started.address, request=request, expect=bench.witness.expect, patience=bench.patience)
+    ready = wait_ready(started.running, question, cell.workers)
+    told = hear(question, cell.workers)
+    check_alarms(server, started)
+    return ready, judge(cell, told, server.proof(_launch(bench, cell)), venue)
 
 
 def hear(question: Question, workers: int) -> dict[int, Testimony]:
@@ -73,7 +98,7 @@ def hear(question: Question, workers: int) -> dict[int, Testimony]:
 def _ask_or_none(question: Question) -> Answer | None:
     try:
         return ask(question)
-    except (OSError, http.client.HTTPException):
+    except OSError:
         return None
 
 
@@ -86,14 +111,15 @@ def _read(answer: Answer) -> Testimony:
             http=str(said["http"]),
             http_version=str(said["http_version"]),
             python=str(said["python"]),
-            versions=tuple(sorted((str(name), str(version)) for name, version in said["versions"].items())),
+            versions=tuple(sorted((str(name), str(version)) for name, version in said["versions"].items() if version)),
+            tls=answer.tls,
         )
-    except (ValueError, KeyError, TypeError) as failure:
+    except (ValueError, KeyError, TypeError, AttributeError) as failure:
         raise StepFailure(Cause.SERVER, f"the witness gave no testimony: {answer.body[:80]!r}", fatal=True) from failure
 
 
-def judge(cell: Cell, told: dict[int, Testimony], expected: dict[str, str]) -> Proof:
-    """Compare what was said with the label; StepFailure when they differ."""
+def judge(cell: Cell, told: Mapping[int, Testimony], expected: Mapping[str, str], venue: Venue) -> Proof:
+    """Compare what was said with the label, and versions with those that were asked for; StepFailure when they differ."""
     if len(told) != cell.workers:
         sentence = f"{len(told)} worker processes answered, the label says {cell.workers}"
         raise StepFailure(Cause.SERVER, sentence, fatal=True)
@@ -104,6 +130,8 @@ def judge(cell: Cell, told: dict[int, Testimony], expected: dict[str, str]) -> P
             if not found.startswith(prefix):
                 sentence = f"{fact.replace('_', ' ')} is {found}, the label says {prefix.rstrip('.')}"
                 raise StepFailure(Cause.SERVER, sentence, fatal=True)
+        if broken := broken_pins(venue.pins, dict(said.versions), constraints=venue.constraints):
+            raise StepFailure(Cause.SERVER, broken, fatal=True)
     one = next(iter(told.values()))
     return Proof(
         key=proof_key(cell),
@@ -113,4 +141,6 @@ def judge(cell: Cell, told: dict[int, Testimony], expected: dict[str, str]) -> P
         workers=len(told),
         python=one.python,
         versions=one.versions,
+        interface=cell.interface,
+        tls=one.tls,
     )

@@ -5,31 +5,23 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import psutil
 import pytest
 
-from servermatrix import plugins
-from servermatrix.config import applications
 from servermatrix.contracts import Launch, Server, Shot
-from servermatrix.measure import run, tools
-from servermatrix.measure.bench import Bench
-from servermatrix.measure.environments import installed
+from servermatrix.measure import run
+from servermatrix.measure.bench import Bench, Driver
 from servermatrix.measure.probe import Patience, free_port
-from servermatrix.measure.process import Guard, adopt_orphans
-from servermatrix.model import App, Cause, Cell, Expect, Failed, Load, Measured, Noise, Plan, Proof, Request, Sample, Step
-from tests.conftest import none_left
+from servermatrix.model import Cause, Failed, Measured, Noise, Plan, Sample, Step
+from tests.faults.real_servers import ANY_NOISE, LOAD, OK, cell, first, real
 from tests.faults.stub_server import listen
 
 pytestmark = pytest.mark.servers
 
 STUB = Path(__file__).with_name("stub_server.py")
-LOAD = Load(generator="wrk", connections=8, threads=1, duration_s=1, warmup_s=0, windows=1)
-ANY_NOISE = Noise(foreign_cpu=1e9, steal=1.0)
-OK = App(name="ok", target="ok:app", folder=".", request=Request(), expect=Expect(body="ok"))
 
 
 def stub(*words: str) -> Server:
@@ -39,39 +31,6 @@ def stub(*words: str) -> Server:
         return [launch.python, str(STUB), str(launch.port), *words]
 
     return Server(requires=(), options={}, protocols=("h1",), argv=argv, proof=lambda _: {})
-
-
-def cell(server: str = "stub", workers: int = 1, **options: str) -> Cell:
-    pairs = tuple(sorted(options.items()))
-    return Cell(server=server, options=pairs, label="", protocol="h1", workers=workers, app="ok", load=LOAD)
-
-
-@pytest.fixture
-def bench(wrk: tools.Tool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
-    """A bench whose processes are marked; none may be left."""
-    marker = tmp_path / "marker"
-    marker.mkdir()
-    monkeypatch.setenv("TMPDIR", str(marker))
-    monkeypatch.setattr("tempfile.tempdir", None)
-    (tmp_path / "logs").mkdir()
-    adopt_orphans()
-    guard = Guard()
-    yield Bench(
-        python=sys.executable,
-        servers={},
-        apps={"ok": OK},
-        witness=applications.builtin_app("witness"),
-        versions={},
-        generator=plugins.load_generators()["wrk"],
-        program=wrk.path,
-        program_env=wrk.env,
-        guard=guard,
-        logs=tmp_path / "logs",
-        noise=ANY_NOISE,
-        patience=Patience(answer_s=1.0, ready_s=4.0, wrong_s=0.5),
-    )
-    guard.close()
-    assert none_left(marker) == []
 
 
 def step_with(bench: Bench, *words: str) -> Sample:
@@ -152,28 +111,14 @@ def test_a_cell_that_failed_twice_is_not_started_a_third_time(bench: Bench) -> N
     assert kinds == ["Failed"] * 4  # the proof fails first, and with it every step
 
 
-def real(bench: Bench, wanted: Cell) -> Bench:
-    """A bench with the shipped servers and the versions of this interpreter."""
-    names = ("uvicorn", "gunicorn", "uvicorn-worker", "hypercorn", "granian", "uvloop", "httptools", "h11")
-    plain = applications.builtin_app("plaintext")
-    return replace(
-        bench,
-        servers=plugins.load_servers(),
-        versions=installed(sys.executable, names),
-        apps={wanted.app: plain},
-        patience=Patience(),
-    )
-
-
-def first(bench: Bench, wanted: Cell) -> Proof | Sample:
-    """Return the first record of a plan of one cell."""
-    plan = Plan(cells=(wanted,), excluded=(), apps=(), rounds=1, seed=1, noise=ANY_NOISE)
-    return next(iter(run.measure(bench, plan, frozenset(), lambda _: None)))
+def driven(bench: Bench, driver: Driver) -> Bench:
+    """Have another generator in the place of wrk."""
+    return replace(bench, drivers={"wrk": driver})
 
 
 def test_a_server_missing_from_the_environment_fails_with_what_to_type(bench: Bench) -> None:
-    wanted = cell("granian", loop="uvloop")
-    sample = first(replace(real(bench, wanted), versions={"granian": None}), wanted)
+    wish = cell("granian", loop="uvloop")
+    sample = first(real(bench, wish, {"granian": None}), wish)
     assert isinstance(sample, Failed)
     assert sample.cause is Cause.ENVIRONMENT
     assert "granian is not installed; type: " in sample.reason
@@ -181,18 +126,18 @@ def test_a_server_missing_from_the_environment_fails_with_what_to_type(bench: Be
 
 
 def test_a_server_of_a_wrong_version_fails_with_both_versions(bench: Bench) -> None:
-    wanted = cell("gunicorn", worker="asgi", loop="uvloop", parser="python")
-    sample = first(replace(real(bench, wanted), versions={"gunicorn": "23.0.0", "uvloop": "0.23.0"}), wanted)
+    wish = cell("gunicorn", worker="asgi", loop="uvloop", parser="python")
+    sample = first(real(bench, wish, {"gunicorn": "23.0.0", "uvloop": "0.23.0"}), wish)
     assert isinstance(sample, Failed)
     assert "gunicorn 23.0.0 is installed but gunicorn>=25.1 is needed" in sample.reason
 
 
 def test_a_busy_program_beside_the_server_makes_the_round_noise_and_not_a_number(bench: Bench) -> None:
-    wanted = cell("uvicorn", loop="uvloop", http="httptools")
-    strict = replace(real(bench, wanted), noise=Noise(foreign_cpu=0.10, steal=1.0), patience=Patience(quiet_s=0.3))
+    wish = cell("uvicorn", loop="uvloop", http="httptools")
+    strict = replace(real(bench, wish), noise=Noise(foreign_cpu=0.10, steal=1.0), patience=Patience(quiet_s=0.3))
     busy = subprocess.Popen([sys.executable, "-c", "while True: pass"])
     try:
-        sample = run.measure_step(strict, Step(cell=wanted, round=1))
+        sample = run.measure_step(strict, Step(cell=wish, round=1))
     finally:
         busy.kill()
         busy.wait()
@@ -202,17 +147,17 @@ def test_a_busy_program_beside_the_server_makes_the_round_noise_and_not_a_number
 
 
 def test_a_label_that_names_another_loop_than_runs_fails(bench: Bench) -> None:
-    wanted = cell("uvicorn", loop="uvloop", http="h11")
-    shipped = real(bench, wanted)
+    wish = cell("uvicorn", loop="uvloop", http="h11")
+    shipped = real(bench, wish)
     lying = replace(shipped.servers["uvicorn"], proof=lambda _: {"loop": "asyncio.", "http": "uvicorn."})
-    sample = first(replace(shipped, servers={"uvicorn": lying}), wanted)
+    sample = first(replace(shipped, servers={"uvicorn": lying}), wish)
     assert isinstance(sample, Failed)
     assert sample.reason == "loop is uvloop.Loop, the label says asyncio"
 
 
 def test_a_worker_killed_during_the_load_fails_although_the_supervisor_replaces_it(bench: Bench) -> None:
-    wanted = replace(cell("gunicorn", workers=2, worker="asgi", loop="uvloop", parser="python"), load=replace(LOAD, duration_s=2))
-    shipped = real(bench, wanted)
+    wish = replace(cell("gunicorn", workers=2, worker="asgi", loop="uvloop", parser="python"), load=replace(LOAD, duration_s=2))
+    shipped, wrk = real(bench, wish), bench.drivers["wrk"]
 
     def kill_one_worker() -> None:
         for process in psutil.Process().children(recursive=True):
@@ -222,10 +167,10 @@ def test_a_worker_killed_during_the_load_fails_although_the_supervisor_replaces_
 
     def argv(shot: Shot) -> list[str]:
         kill_one_worker()
-        return shipped.generator.argv(shot)
+        return wrk.plugin.argv(shot)
 
-    killing = replace(shipped.generator, argv=argv)
-    sample = run.measure_step(replace(shipped, generator=killing), Step(cell=wanted, round=1))
+    killing = replace(wrk, plugin=replace(wrk.plugin, argv=argv))
+    sample = run.measure_step(driven(shipped, killing), Step(cell=wish, round=1))
     assert isinstance(sample, Failed)
     assert "processes changed during the load" in sample.reason
 
@@ -242,11 +187,11 @@ def test_a_generator_that_is_killed_or_says_nothing_gives_no_number(bench: Bench
     program = tmp_path / "wrk"
     program.write_text(f"#!/bin/sh\n{script}\n")
     program.chmod(0o755)
-    sample = failure_with(replace(bench, program=str(program), program_env=()), "works")
+    sample = failure_with(driven(bench, replace(bench.drivers["wrk"], program=str(program), env=())), "works")
     assert sample.cause is Cause.GENERATOR
     assert said in sample.reason
 
 
 def test_a_generator_that_vanished_gives_no_number(bench: Bench, tmp_path: Path) -> None:
-    sample = failure_with(replace(bench, program=str(tmp_path / "gone")), "works")
+    sample = failure_with(driven(bench, replace(bench.drivers["wrk"], program=str(tmp_path / "gone"))), "works")
     assert "the generator could not be started" in sample.reason

@@ -32,7 +32,7 @@ def generators_seen(marker: Path, seen: set[int]) -> int:
     """Count the generator processes that have shown up so far; one that is only asked for its version drives no load."""
     for pid in started_below(marker):
         with contextlib.suppress(psutil.Error):
-            if any(word.startswith("http://") for word in psutil.Process(pid).cmdline()):
+            if any(word.startswith(("http://", "https://")) for word in psutil.Process(pid).cmdline()):
                 seen.add(pid)
     return len(seen)
 
@@ -80,6 +80,42 @@ def test_an_interruption_at_any_moment_leaves_nothing_running_and_a_run_that_can
     assert "Traceback" not in err
     if number != signal.SIGKILL:
         assert "INCOMPLETE" in (only_run(tmp_path / "reports") / "report.md").read_text()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_in_encrypted_http_2_leaves_nothing_running(
+    start_cli: StartCli, marked: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = start_cli("run", "--profile", "smoke", "-k", "granian*uvloop*", "-s", "protocol=h2", "--warmup", "1s", "-q")
+    wait_for("load", marked, process)
+    os.kill(process.pid, number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130), err
+    assert none_left(marked) == []
+    for left in marked.glob("servermatrix-*"):
+        assert number == signal.SIGKILL
+        shutil.rmtree(left)
+    assert store.read_run(only_run(tmp_path / "reports")).samples == ()
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_verification_leaves_nothing_running_and_no_lock(
+    start_cli: StartCli, run_cli: RunCli, marked: Path, number: signal.Signals
+) -> None:
+    words = ("verify", "--profile", "smoke", "-k", "gunicorn*uvloop*")
+    process = start_cli(*words)
+    wait_for("start", marked, process)
+    os.kill(process.pid, number)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == (-signal.SIGKILL if number == signal.SIGKILL else 130), err
+    assert "Traceback" not in err
+    assert none_left(marked) == []
+    for left in marked.glob("servermatrix-*"):
+        assert number == signal.SIGKILL
+        shutil.rmtree(left)
+    again = run_cli(*words, "-s", "workers=1")
+    assert again.returncode == 0, again.stdout + again.stderr
 
 
 def test_a_killed_run_is_resumed_without_repeating_what_is_stored(

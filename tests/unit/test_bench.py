@@ -13,11 +13,38 @@ import pytest
 
 from servermatrix.errors import Unfit
 from servermatrix.measure import bench as module
-from servermatrix.measure.bench import Bench, check_log, launch_of, log_name, serving, trim_log
+from servermatrix.measure.bench import (
+    Bench,
+    Started,
+    Venue,
+    check_alarms,
+    check_log,
+    launch_of,
+    log_name,
+    serving,
+    start_server,
+    stop_server,
+    trim_log,
+    wanted,
+    work_folder,
+)
 from servermatrix.measure.failure import StepFailure
 from servermatrix.measure.probe import port_is_free
-from servermatrix.model import Cause
-from tests.room import ANSWERING, SLEEPER, alive, guarded, make_bench, make_cell, said, small_app, small_server, until
+from servermatrix.model import Cause, Cell
+from tests.room import (
+    ANSWERING,
+    SLEEPER,
+    alive,
+    guarded,
+    make_bench,
+    make_cell,
+    program,
+    said,
+    small_app,
+    small_server,
+    started,
+    until,
+)
 
 TELL = "import os; print(os.environ.get('PYTHONPATH'), os.environ.get('MINE'), os.environ.get('WEB_CONCURRENCY'), flush=True)\n"
 
@@ -76,15 +103,61 @@ def test_a_flooded_log_keeps_its_beginning(tmp_path: Path) -> None:
     assert log.read_bytes().startswith(b"first")
 
 
+def grown(running: Started, size: int) -> None:
+    """Make a log longer, without writing all of it."""
+    with running.running.log.open("r+b") as stream:
+        stream.truncate(size)
+
+
 def test_a_server_that_floods_its_log_fails(tmp_path: Path) -> None:
-    log = tmp_path / "log"
-    log.write_text("quiet")
-    check_log(log)
-    with log.open("r+b") as stream:
-        stream.truncate(module.LOG_LIMIT_BYTES + 1)
-    with pytest.raises(StepFailure, match="the server wrote 16 MiB of log in one step") as caught:
-        check_log(log)
+    with program(tmp_path, SLEEPER) as running:
+        quiet = started(running, tmp_path)
+        check_log(quiet)
+        grown(quiet, module.LOG_LIMIT_BYTES + 1)
+        with pytest.raises(StepFailure, match="the server wrote 16 MiB of log in one step") as caught:
+            check_log(quiet)
     assert (caught.value.cause, caught.value.fatal) == (Cause.SERVER, True)
+
+
+def test_a_server_that_was_asked_for_an_access_log_may_write_more_and_not_without_end(bench: Bench, tmp_path: Path) -> None:
+    cell = make_cell(options=(("access_log", "on"),))
+    for asked, limit in ((cell, module.ACCESS_LOG_LIMIT_BYTES), (make_cell(), module.LOG_LIMIT_BYTES)):
+        with serving(bench, asked, small_app(), tmp_path / "log") as serves:
+            grown(serves, limit)
+            check_log(serves)
+            grown(serves, limit + 1)
+            with pytest.raises(StepFailure, match="MiB of log"):
+                check_log(serves)
+        (tmp_path / "log").unlink()
+
+
+def test_an_alarm_in_the_log_fails_the_server_with_that_line(tmp_path: Path) -> None:
+    source = "print('[1] WARNING going on without its brakes\\n[1] all is well', flush=True)\n" + SLEEPER
+    with program(tmp_path, source) as running:
+        assert said(running, "up")
+        check_alarms(small_server(), started(running, tmp_path))
+        check_alarms(replace(small_server(), alarms=("without its horn",)), started(running, tmp_path))
+        alarmed = replace(small_server(), alarms=("without its horn", "without its brakes"))
+        with pytest.raises(StepFailure, match=r"its log says \[1\] WARNING going on without its brakes$") as caught:
+            check_alarms(alarmed, started(running, tmp_path))
+    assert (caught.value.cause, caught.value.fatal) == (Cause.SERVER, True)
+
+
+def test_what_an_earlier_start_has_written_is_not_taken_for_this_ones(bench: Bench, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("ValueError: yesterday, without brakes\n")
+    server = replace(small_server(SLEEPER), alarms=("without brakes",))
+    with serving(replace(bench, servers={"small": server}), make_cell(), small_app(), log) as serves:
+        assert said(serves.running, "up")
+        check_alarms(server, serves)
+    assert log.read_text() == "up\n"
+
+
+def test_an_alarm_is_looked_for_where_servers_start_and_not_in_all_of_a_long_log(tmp_path: Path) -> None:
+    alarmed = replace(small_server(), alarms=("broken",))
+    with program(tmp_path, f"print('x' * {module.READ_LOG_BYTES} + 'broken'); {SLEEPER}") as running:
+        assert said(running, "up")
+        check_alarms(alarmed, started(running, tmp_path))
 
 
 def test_a_server_is_started_in_a_folder_with_its_files_and_is_gone_afterwards(bench: Bench, tmp_path: Path) -> None:
@@ -145,6 +218,84 @@ def test_a_server_that_is_not_there_is_a_fault_of_the_environment(bench: Bench, 
         pytest.fail("the server was started")
     assert (caught.value.cause, caught.value.fatal) == (Cause.ENVIRONMENT, True)
     assert not (tmp_path / "log").exists()
+
+
+def test_an_app_is_started_by_the_target_that_speaks_the_interface_of_the_cell(bench: Bench, tmp_path: Path) -> None:
+    app = replace(small_app(), twins=(("wsgi", "twin:app"),))
+    source = f"import sys; print(sys.argv[1], flush=True); {SLEEPER}"
+    server = replace(bench.servers["small"], argv=lambda launch: [sys.executable, "-S", "-c", source, launch.target])
+    for interface, target in (("asgi", "none:app"), ("wsgi", "twin:app")):
+        log = tmp_path / interface
+        with serving(replace(bench, servers={"small": server}), replace(make_cell(), interface=interface), app, log) as running:
+            assert said(running.running, "up")
+        assert log.read_text().startswith(f"{target}\n")
+
+
+def test_an_app_that_does_not_speak_the_interface_fails_and_starts_nothing(bench: Bench, tmp_path: Path) -> None:
+    context = serving(bench, replace(make_cell(), interface="rsgi"), small_app(), tmp_path / "log")
+    with pytest.raises(StepFailure, match="the app plain is not written for RSGI") as caught, context:
+        pytest.fail("the server was started")
+    assert (caught.value.cause, caught.value.fatal) == (Cause.SERVER, True)
+    assert not (tmp_path / "log").exists()
+
+
+def other_venue(tmp_path: Path) -> tuple[Cell, Venue]:
+    """A cell that wants another interpreter, which is a link to this one."""
+    python = tmp_path / "python"
+    python.symlink_to(sys.executable)
+    return replace(make_cell(), python="3.99", requires=("uvicorn==0.52.0",)), Venue(path=str(python))
+
+
+def test_a_server_is_started_by_the_interpreter_that_its_cell_wants(bench: Bench, tmp_path: Path) -> None:
+    cell, venue = other_venue(tmp_path)
+    source = f"import sys; print(sys.executable, flush=True); {SLEEPER}"
+    server = replace(bench.servers["small"], argv=lambda launch: [launch.python, "-S", "-c", source])
+    bench = replace(bench, servers={"small": server}, venues={**bench.venues, wanted(cell): venue})
+    for one, path in ((cell, venue.path), (make_cell(), sys.executable)):
+        log = tmp_path / f"log of {one.python}"
+        with serving(bench, one, small_app(), log) as running:
+            assert said(running.running, "up")
+        assert log.read_text().startswith(f"{path}\n")
+
+
+def test_server_python_and_requirements_choose_the_interpreter_and_nothing_else_does() -> None:
+    cell = make_cell()
+    others = (replace(cell, server="other"), replace(cell, python="3.13"), replace(cell, requires=("h11<1",)))
+    assert len({wanted(one) for one in (cell, *others)}) == 4
+    assert wanted(replace(cell, protocol="h2", workers=4, app="body", options=(("loop", "x"),))) == wanted(cell)
+
+
+@pytest.mark.parametrize("protocol", ["h1", "h1s", "h2c", "h2"])
+def test_a_server_is_spoken_to_in_the_protocol_of_its_cell(bench: Bench, tmp_path: Path, protocol: str) -> None:
+    with serving(bench, replace(make_cell(), protocol=protocol), small_app(), tmp_path / "log") as running:
+        assert running.address.protocol == protocol
+
+
+def test_how_a_server_ended_is_told(bench: Bench, tmp_path: Path) -> None:
+    polite = "import signal, sys\nsignal.signal(signal.SIGTERM, lambda *_: sys.exit(7))\n" + SLEEPER
+    bench = replace(bench, servers={"small": small_server(polite)})
+    with work_folder(tmp_path / "log") as folder:
+        running = start_server(bench, make_cell(), small_app(), tmp_path / "log", folder)
+        assert said(running.running, "up")
+        ended = stop_server(bench, running)
+    assert (ended.exit_code, ended.processes, ended.listeners) == (7, (), ())
+    assert 0 < ended.after_s < 5
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("reason", [KeyboardInterrupt, RuntimeError])
+def test_a_work_folder_is_removed_and_the_log_trimmed_whatever_happens(tmp_path: Path, reason: type[BaseException]) -> None:
+    def interrupted(folder: Path) -> None:
+        folders.append(folder)
+        (folder / "file").touch()
+        raise reason
+
+    log, folders = tmp_path / "log", list[Path]()
+    log.touch()
+    with pytest.raises(reason), work_folder(log) as folder:
+        interrupted(folder)
+    assert not folders[0].exists()
+    assert not log.exists()
 
 
 @pytest.mark.parametrize("reason", [KeyboardInterrupt, StepFailure(Cause.NOISE, "loud"), SystemExit])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from servermatrix.measure.failure import LOG_TAIL_BYTES, SENTENCE_LENGTH, StepFailure, last_words
+from servermatrix.measure.failure import LOG_TAIL_BYTES, SENTENCE_LENGTH, StepFailure, last_words, refused
 from servermatrix.model import Cause
 
 TRACEBACK = """\
@@ -53,6 +53,11 @@ def test_only_the_end_of_a_long_log_is_read(tmp_path: Path) -> None:
     assert words(tmp_path, "ValueError: long ago\n" + "all is well\n" * LOG_TAIL_BYTES) == ": all is well"
 
 
+def test_a_box_that_is_drawn_around_an_error_is_no_word_of_it(tmp_path: Path) -> None:
+    box = "Usage: x [OPTIONS]\n╭─ Error ────────╮\n│ No such option '-h'.   │\n╰────────────────╯\n"
+    assert words(tmp_path, box) == ": No such option '-h'."
+
+
 def test_a_log_that_is_no_text_is_read_all_the_same(tmp_path: Path) -> None:
     log = tmp_path / "server.log"
     log.write_bytes(b"\xff\xfe\x00\nOSError: \xff\n")
@@ -63,3 +68,10 @@ def test_a_failure_keeps_whose_fault_it_is() -> None:
     failure = StepFailure(Cause.NOISE, "too loud")
     assert (failure.cause, failure.reason, failure.fatal, str(failure)) == (Cause.NOISE, "too loud", False, "too loud")
     assert StepFailure(Cause.SERVER, "gone", fatal=True).fatal
+
+
+def test_what_the_system_refuses_is_a_fault_of_the_surroundings_that_names_what_was_refused() -> None:
+    failure = refused(OSError(28, "No space left on device", "/full/run.jsonl"))
+    assert (failure.cause, failure.fatal) == (Cause.ENVIRONMENT, True)
+    assert failure.reason.startswith("the system refused what the measurement needs: ")
+    assert "No space left on device: '/full/run.jsonl'" in failure.reason

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from servermatrix.contracts import LoadFailure, LoadStats, Outcome, Shot
+from servermatrix.contracts import Launch, LoadFailure, LoadGenerator, LoadStats, Outcome, Shot
 from servermatrix.measure import window
-from servermatrix.measure.bench import Bench
-from servermatrix.measure.run import measure, measure_step
-from servermatrix.model import Cause, Cell, Expect, Failed, Measured, Noise, Plan, Proof, Sample, Skipped, Step
+from servermatrix.measure.bench import Bench, Driver, Venue, wanted
+from servermatrix.measure.certificate import make_certificate
+from servermatrix.measure.client import Answer
+from servermatrix.measure.run import GIVEN_UP, measure, measure_step, wire_of
+from servermatrix.model import Cause, Cell, Expect, Failed, Measured, Noise, Plan, Proof, Sample, Skipped, Step, Wire
 from tests.room import ANSWERING, guarded, make_bench, make_cell, small_generator, small_server
 
 SAYS = json.dumps({"pid": 1, "loop": "a.B", "http": "c.D", "http_version": "1.1", "python": "3", "versions": {}})
@@ -39,12 +42,16 @@ def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
         yield replace(made, witness=replace(made.witness, expect=right), apps={"plain": app, "other": app})
 
 
+def driven_by(bench: Bench, generator: LoadGenerator) -> Bench:
+    return replace(bench, drivers={"small": Driver(plugin=generator)})
+
+
 def all_of(bench: Bench, asked: Plan, stored: tuple[Sample, ...] = ()) -> list[Proof | Sample]:
     return list(measure(bench, asked, stored, lambda _: None))
 
 
 def skipped(number: int) -> Skipped:
-    return Skipped(cell_id=CELL.id, round=number, started_at="", reason="stored")
+    return Skipped(cell_id=CELL.id, round=number, started_at="", reason=GIVEN_UP)
 
 
 def broke(number: int, cause: Cause = Cause.SERVER) -> Failed:
@@ -81,7 +88,7 @@ def test_a_cell_that_was_given_up_before_the_interruption_is_not_started_after_i
 
 
 def test_a_run_that_is_stored_whole_starts_nothing(bench: Bench) -> None:
-    broken = replace(bench, python="no-such-python", servers={})
+    broken = replace(bench, venues={}, servers={})
     assert all_of(broken, plan(CELL), (broke(1),)) == []
 
 
@@ -100,7 +107,7 @@ def test_a_setting_that_fails_its_proof_fails_every_step_without_being_started_a
 
 
 def test_a_cell_that_failed_twice_running_is_not_started_again(bench: Bench) -> None:
-    failing = replace(bench, generator=small_generator(parse=refuse))
+    failing = driven_by(bench, small_generator(parse=refuse))
     proof, *samples = all_of(failing, plan(CELL, rounds=4))
     assert isinstance(proof, Proof)
     assert [type(sample) for sample in samples] == [Failed, Failed, Skipped, Skipped]
@@ -122,7 +129,7 @@ def test_another_app_of_a_failing_setting_is_tried_all_the_same(bench: Bench) ->
 
 
 def test_a_quiet_server_leaves_no_log_and_its_failure_names_none(bench: Bench) -> None:
-    sample = measure_step(replace(bench, generator=small_generator(parse=refuse)), Step(cell=CELL, round=1))
+    sample = measure_step(driven_by(bench, small_generator(parse=refuse)), Step(cell=CELL, round=1))
     assert isinstance(sample, Failed)
     assert sample.log == ""
     assert list(bench.logs.iterdir()) == []
@@ -132,7 +139,7 @@ def test_what_the_system_refuses_fails_the_step_in_a_sentence_and_is_no_bug_of_o
     nowhere = {"no/such/folder": "text"}
     server = replace(bench.servers["small"], files=lambda _: nowhere)
     generator = small_generator(files=nowhere)
-    for broken in (replace(bench, servers={"small": server}), replace(bench, generator=generator)):
+    for broken in (replace(bench, servers={"small": server}), driven_by(bench, generator)):
         *_, sample = all_of(broken, plan(CELL))
         assert isinstance(sample, Failed)
         assert sample.cause is Cause.ENVIRONMENT
@@ -143,7 +150,114 @@ def test_an_interrupted_step_leaves_no_server_behind(bench: Bench) -> None:
     def interrupt(_: Shot, __: Outcome) -> LoadStats:
         raise KeyboardInterrupt
 
-    records = measure(replace(bench, generator=small_generator(parse=interrupt)), plan(CELL), frozenset(), lambda _: None)
+    records = measure(driven_by(bench, small_generator(parse=interrupt)), plan(CELL), frozenset(), lambda _: None)
     assert isinstance(next(records), Proof)
     with pytest.raises(KeyboardInterrupt):
         next(records)
+
+
+MISSING = "h2load missing: it is not here and could not be fetched (no network); type: apt install nghttp2-client"
+OTHER = replace(CELL, protocol="h2c", load=replace(CELL.load, generator="h2load"))
+
+
+def lacking(bench: Bench) -> Bench:
+    """A bench on which one of two generators is missing, and no server for what it would drive."""
+    drivers = {**bench.drivers, "h2load": Driver(plugin=small_generator(), missing=MISSING)}
+    return replace(bench, drivers=drivers)
+
+
+def test_what_a_missing_generator_would_drive_is_skipped_without_a_start_and_the_rest_is_measured(
+    bench: Bench, tmp_path: Path
+) -> None:
+    starts = tmp_path / "starts"
+    source = f"import sys; open({str(starts)!r}, 'a').write('x')\n" + ANSWERING
+    bench = replace(lacking(bench), servers={"small": small_server(source, "200", SAYS)})
+    asked: list[Step] = []
+    records = list(measure(bench, plan(OTHER, CELL, rounds=2), (), asked.append))
+    skips = [record for record in records if isinstance(record, Skipped)]
+    assert [(skip.cell_id, skip.reason) for skip in skips] == [(OTHER.id, MISSING)] * 2
+    assert sorted(skip.round for skip in skips) == [1, 2]
+    assert all(skip.started_at.endswith("Z") for skip in skips)
+    assert [record.key for record in records if isinstance(record, Proof)] == ["small/h1/w1"]
+    assert [record.cell_id for record in records if isinstance(record, Measured)] == [CELL.id] * 2
+    assert starts.read_text() == "xxx", "one proof and two steps of the cell that can be driven"
+    assert len(asked) == 4
+
+
+def test_a_missing_generator_is_no_failure_of_the_cell_however_often(bench: Bench) -> None:
+    """What was skipped for want of a generator is measured as soon as it is there, whatever is stored."""
+    stored = tuple(Skipped(cell_id=CELL.id, round=number, started_at="", reason=MISSING) for number in (1, 2, 3))
+    assert [type(record) for record in all_of(bench, plan(CELL, rounds=5), stored)] == [Proof, Measured, Measured]
+
+
+def test_what_an_answer_is_on_the_wire_is_kept(bench: Bench) -> None:
+    sample = measure_step(bench, Step(cell=CELL, round=1))
+    assert isinstance(sample, Measured)
+    assert sample.wire is not None
+    assert (sample.wire.body_bytes, sample.wire.framing) == (len(SAYS), "content-length")
+    assert sample.wire.head_bytes > len("HTTP/1.0 200 OK")
+
+
+@pytest.mark.parametrize(
+    ("answer", "wire"),
+    [
+        (
+            Answer(status=200, body=b"12345", head_bytes=130, framing="chunked"),
+            Wire(head_bytes=130, body_bytes=5, framing="chunked"),
+        ),
+        (Answer(status=204, body=b"", head_bytes=9, framing="none"), Wire(head_bytes=9, body_bytes=0, framing="none")),
+    ],
+)
+def test_the_wire_of_an_answer_is_its_head_its_body_and_its_framing(answer: Answer, wire: Wire) -> None:
+    assert wire_of(answer) == wire
+
+
+def test_an_alarm_of_the_server_fails_the_step_before_any_load(bench: Bench) -> None:
+    def untouched(_: Shot, __: Outcome) -> LoadStats:
+        pytest.fail("load was driven")
+
+    source = "print('WARNING: going on without brakes', flush=True)\n" + ANSWERING
+    alarmed = replace(small_server(source, "200", SAYS), alarms=("without brakes",))
+    bench = replace(driven_by(bench, small_generator(parse=untouched)), servers={"small": alarmed})
+    sample = measure_step(bench, Step(cell=CELL, round=1))
+    assert isinstance(sample, Failed)
+    assert sample.cause is Cause.SERVER
+    assert sample.reason == "the server answers, but not as it should: its log says WARNING: going on without brakes"
+    assert sample.log.startswith("logs/")
+
+
+def test_a_certificate_that_cannot_be_written_fails_every_step_for_its_surroundings(bench: Bench) -> None:
+    def files(launch: Launch) -> dict[str, str]:
+        (Path(launch.folder) / "key.pem").mkdir()
+        return {}
+
+    cell = replace(CELL, protocol="h1s")
+    broken = replace(bench, certificate=make_certificate(), servers={"small": replace(bench.servers["small"], files=files)})
+    for sample in all_of(broken, plan(cell, rounds=2)):
+        assert isinstance(sample, Failed)
+        assert sample.cause is Cause.ENVIRONMENT
+        assert sample.reason.startswith("the certificate could not be written: ")
+
+
+def test_an_environment_that_could_not_be_made_fails_its_cells_and_the_others_are_measured(bench: Bench) -> None:
+    pinned = replace(CELL, requires=("uvicorn==99",))
+    venue = Venue(path="gone", failure="uvicorn==99 cannot be installed: there is no such version")
+    records = all_of(replace(bench, venues={**bench.venues, wanted(pinned): venue}), plan(pinned, CELL, rounds=2))
+    failed = [record for record in records if isinstance(record, Failed)]
+    assert [(sample.cell_id, sample.cause, sample.reason) for sample in failed] == [
+        (pinned.id, Cause.SERVER, venue.failure),
+        (pinned.id, Cause.SERVER, venue.failure),
+    ]
+    assert [record.cell_id for record in records if isinstance(record, Measured)] == [CELL.id] * 2
+
+
+def test_a_version_inside_that_is_not_the_one_asked_for_fails_the_cell_before_it_is_measured(bench: Bench) -> None:
+    says = json.dumps({**json.loads(SAYS), "versions": {"gunicorn": "25.1.0"}})
+    pinned = replace(CELL, requires=("gunicorn==27.0.1",))
+    venue = Venue(path=sys.executable, pins=pinned.requires, versions={"gunicorn": "27.0.1"})
+    bench = replace(
+        bench, servers={"small": small_server(ANSWERING, "200", says)}, venues={**bench.venues, wanted(pinned): venue}
+    )
+    (sample,) = all_of(bench, plan(pinned))
+    assert isinstance(sample, Failed)
+    assert sample.reason == "gunicorn is 25.1.0 inside the server, but 27.0.1 was asked for"

@@ -12,23 +12,25 @@ from pathlib import Path
 
 import pytest
 
+from servermatrix.measure.certificate import make_certificate
+from servermatrix.measure.client import Address, Answer
 from servermatrix.measure.failure import StepFailure
 from servermatrix.measure.probe import (
-    Address,
-    Answer,
+    Heard,
     Question,
     ask,
     check_listeners,
     check_once,
     complaint,
     free_port,
-    objection,
+    hear,
     port_is_free,
     settle,
     wait_ready,
 )
 from servermatrix.model import Cause, Expect, Request
 from tests.room import ANSWERING, SHORT, SLEEPER, answering, program, said
+from tests.speakers import Reply, at, http2, saying, server_context, speaking
 
 HOST = "127.0.0.1"
 RIGHT = Expect(status=200, body="ok")
@@ -72,7 +74,7 @@ def silent() -> Iterator[int]:
 
 
 def answer(status: int = 200, body: str = "ok") -> Answer:
-    return Answer(status=status, version=11, body=body.encode())
+    return Answer(status=status, body=body.encode())
 
 
 @pytest.mark.parametrize(
@@ -106,7 +108,7 @@ def test_a_wrong_answer_is_shown_beside_the_right_one(came: Answer, expect: Expe
 
 
 def test_a_body_that_is_no_text_is_wrong_and_not_fatal() -> None:
-    assert "wrong body" in str(complaint(Answer(status=200, version=11, body=b"\xff"), RIGHT))
+    assert "wrong body" in str(complaint(Answer(status=200, body=b"\xff"), RIGHT))
 
 
 def test_a_free_port_can_be_taken_and_differs_from_a_taken_one() -> None:
@@ -136,36 +138,65 @@ def test_a_port_is_free_again_right_after_its_connections_have_ended() -> None:
     assert port_is_free(HOST, port)
 
 
-def test_asking_brings_back_status_version_and_body() -> None:
+def test_asking_brings_back_status_body_and_what_it_was_on_the_wire() -> None:
     with answering(lambda: (201, b"made")) as address:
         came = ask(replace(question(address.port), address=address))
-    assert came == Answer(status=201, version=10, body=b"made")
+    assert (came.status, came.body, came.framing, came.tls) == (201, b"made", "content-length", "")
+    assert came.head_bytes > len("HTTP/1.0 201 Created")
+
+
+@pytest.mark.parametrize("protocol", ["h2c", "h2"])
+def test_asking_is_done_in_the_protocol_of_the_address(protocol: str) -> None:
+    certificate = make_certificate()
+    context = server_context(certificate, "h2") if protocol == "h2" else None
+    with speaking(http2(Reply()), context) as port:
+        came = ask(replace(question(port), address=at(port, protocol, certificate)))
+    assert (came.status, came.body, bool(came.tls)) == (200, b"ok", protocol == "h2")
 
 
 def test_an_answer_is_told_apart_from_none() -> None:
     with answering(lambda: (200, b"wrong")) as address:
-        wrong, answered = objection(question(address.port))
-        assert (wrong, answered) == ("answered with a wrong body: 'wrong' instead of 'ok'", True)
-        assert objection(question(address.port, Expect(body="wrong"))) == (None, True)
+        heard = hear(question(address.port))
+        assert heard.wrong == "answered with a wrong body: 'wrong' instead of 'ok'"
+        assert heard.answer is not None
+        right = hear(question(address.port, Expect(body="wrong")))
+        assert (right.answer is not None, right.wrong) == (True, None)
 
 
 def test_a_server_that_says_nothing_is_given_up_in_time(silent: int) -> None:
     begin = time.monotonic()
-    assert objection(question(silent)) == ("gave no answer within 0 s", False)
+    assert hear(question(silent)) == Heard(answer=None, wrong="gave no answer within 0 s")
     assert time.monotonic() - begin < 3
 
 
 def test_nobody_on_the_port_is_no_answer() -> None:
-    wrong, answered = objection(question(free_port(HOST)))
-    assert not answered
-    assert "gave no answer (" in str(wrong)
-    assert "refused" in str(wrong)
+    heard = hear(question(free_port(HOST)))
+    assert heard.answer is None
+    assert "gave no answer (" in str(heard.wrong)
+    assert "refused" in str(heard.wrong)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "sentence"),
+    [
+        ("h2c", "gave no answer (it answered in HTTP/1 where h2c was asked for)"),
+        ("h2", "gave no answer (it chose no protocol in the TLS handshake where h2 was asked for)"),
+    ],
+)
+def test_a_server_that_goes_down_to_http_1_is_told_so(protocol: str, sentence: str) -> None:
+    certificate = make_certificate()
+    context = server_context(certificate, "http/1.1") if protocol == "h2" else None
+    with speaking(saying(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", close=False), context) as port:
+        patient = replace(question(port), patience=replace(SHORT, answer_s=3.0))
+        assert hear(replace(patient, address=at(port, protocol, certificate))) == Heard(answer=None, wrong=sentence)
 
 
 def test_a_server_is_ready_when_it_gives_the_right_answer(tmp_path: Path) -> None:
     port = free_port(HOST)
     with program(tmp_path, ANSWERING, str(port), "200", "ok") as running:
-        assert 0 < wait_ready(running, question(port), 1) < SHORT.ready_s
+        ready = wait_ready(running, question(port), 1)
+        assert 0 < ready.after_s < SHORT.ready_s
+        assert (ready.answer.status, ready.answer.body, ready.answer.framing) == (200, b"ok", "content-length")
         check_once(running, question(port), "after the load")
 
 
@@ -203,7 +234,7 @@ def test_a_server_whose_workers_die_again_and_again_is_given_up(tmp_path: Path) 
 def test_a_server_with_many_processes_that_live_is_not_given_up(tmp_path: Path) -> None:
     port = free_port(HOST)
     with program(tmp_path, MANY + ANSWERING, str(port), "200", "ok") as running:
-        assert wait_ready(running, question(port), 1) > 0
+        assert wait_ready(running, question(port), 1).after_s > 0
 
 
 def test_an_answer_that_never_ends_is_given_up_in_time(tmp_path: Path) -> None:

@@ -14,14 +14,16 @@ import pytest
 
 from servermatrix.contracts import LoadFailure, LoadGenerator, LoadStats, Outcome, Shot
 from servermatrix.measure import window
-from servermatrix.measure.bench import LOG_LIMIT_BYTES, Bench, Started
+from servermatrix.measure.bench import LOG_LIMIT_BYTES, Bench, Driver, Started
+from servermatrix.measure.client import Answer
 from servermatrix.measure.failure import StepFailure
 from servermatrix.measure.usage import HostCpu, ProcessCpu, Reading
-from servermatrix.measure.window import check_noise, drive, measure, measure_once, used_between, warm_up, watch
-from servermatrix.model import Cause, Noise, Usage
+from servermatrix.measure.window import check_noise, drive, make_shot, measure, measure_once, used_between, warm_up, watch
+from servermatrix.model import App, Cause, Cell, Noise, Request, Usage
 from tests.room import FAMILY, SLEEPER, STATS, guarded, make_bench, make_cell, program, said, small_app, small_generator, started
 
 CELL, APP = make_cell(), small_app()
+RIGHT = Answer(status=200, body=b"ok")
 WORK = "import time\nwhile time.process_time() < 0.2: pass\n"
 
 
@@ -93,6 +95,10 @@ def room(tmp_path: Path, generator: LoadGenerator, source: str = SLEEPER, *words
         yield make_bench(tmp_path, guard, generator=generator), started(running, folder)
 
 
+def shot(bench: Bench, running: Started, cell: Cell = CELL, app: App = APP) -> Shot:
+    return make_shot(bench, running, cell, app, RIGHT)
+
+
 @dataclass
 class Results:
     """A parse function that fails as often as told, and keeps what it was given."""
@@ -110,7 +116,7 @@ class Results:
 
 def test_a_window_holds_what_the_generator_saw_and_what_it_used(tmp_path: Path) -> None:
     with room(tmp_path, small_generator(WORK)) as (bench, running):
-        found = measure_once(bench, running, CELL, APP)
+        found = measure_once(bench, running, bench.driver(CELL), shot(bench, running))
     assert found.stats == STATS
     assert 0.15e6 < found.usage.generator_cpu_us < 2e6
     assert found.usage.wall_us > 0.15e6
@@ -122,7 +128,9 @@ def test_a_window_holds_what_the_generator_saw_and_what_it_used(tmp_path: Path) 
 def test_the_cpu_of_an_earlier_window_is_not_charged_to_this_one(tmp_path: Path) -> None:
     source = "import os, time\nif not os.path.exists('once'):\n    open('once', 'w')\n    while time.process_time() < 0.6: pass"
     with room(tmp_path, small_generator(source)) as (bench, running):
-        first, second = (measure_once(bench, running, CELL, APP).usage.generator_cpu_us for _ in range(2))
+        first, second = (
+            measure_once(bench, running, bench.driver(CELL), shot(bench, running)).usage.generator_cpu_us for _ in range(2)
+        )
     assert first > 0.5e6
     assert second < 0.5e6
 
@@ -130,7 +138,7 @@ def test_the_cpu_of_an_earlier_window_is_not_charged_to_this_one(tmp_path: Path)
 def test_the_cpu_of_every_process_of_the_server_is_counted(tmp_path: Path) -> None:
     busy = "import time\nprint('up', flush=True)\nwhile True: time.process_time()"
     with room(tmp_path, small_generator("import time; time.sleep(0.5)"), FAMILY, busy) as (bench, running):
-        usage = measure_once(bench, running, CELL, APP).usage
+        usage = measure_once(bench, running, bench.driver(CELL), shot(bench, running)).usage
     assert len(usage.worker_cpu_us) == 2
     assert usage.worker_cpu_us[0] > 0.1e6
     assert usage.server_cpu_us == sum(usage.worker_cpu_us)
@@ -140,13 +148,58 @@ def test_the_generator_is_told_what_to_ask_how_hard_and_what_is_right(tmp_path: 
     results = Results()
     app = small_app(status=404)
     with room(tmp_path, small_generator(parse=results)) as (bench, running):
-        measure_once(bench, running, make_cell(connections=32, threads=2, duration_s=1), app)
-    (shot, _) = results.seen[0]
-    assert shot.url == "http://127.0.0.1:1/"
-    assert (shot.connections, shot.threads, shot.duration_s) == (32, 2, 1)
-    assert shot.timeout_s > shot.duration_s
-    assert shot.expect_status == 404  # was a bug: None, so that no generator accepted a right answer of 404
-    assert shot.folder == str(running.folder)
+        wanted = shot(bench, running, make_cell(connections=32, threads=2, duration_s=1), app)
+        measure_once(bench, running, bench.driver(CELL), wanted)
+    (made, _) = results.seen[0]
+    assert made.url == "http://127.0.0.1:1/"
+    assert (made.connections, made.threads, made.duration_s) == (32, 2, 1)
+    assert made.timeout_s > made.duration_s
+    assert made.expect_status == 404  # was a bug: None, so that no generator accepted a right answer of 404
+    assert made.folder == str(running.folder)
+
+
+@pytest.mark.parametrize(
+    ("protocol", "url"),
+    [
+        ("h1", "http://127.0.0.1:1/x"),
+        ("h1s", "https://127.0.0.1:1/x"),
+        ("h2c", "http://127.0.0.1:1/x"),
+        ("h2", "https://127.0.0.1:1/x"),
+    ],
+)
+def test_the_generator_is_told_the_protocol_and_asks_the_same_path(tmp_path: Path, protocol: str, url: str) -> None:
+    app = replace(APP, request=Request(method="POST", path="/x", body="{}"))
+    with room(tmp_path, small_generator()) as (bench, running):
+        made = shot(bench, running, replace(CELL, protocol=protocol), app)
+    assert (made.protocol, made.url, made.request) == (protocol, url, app.request)
+
+
+def test_the_generator_is_told_streams_new_connections_and_the_size_of_a_right_answer(tmp_path: Path) -> None:
+    cell = make_cell(streams=10, requests_per_connection=7)
+    with room(tmp_path, small_generator()) as (bench, running):
+        made = make_shot(bench, running, cell, APP, Answer(status=200, body=b"seven b"))
+    assert (made.streams, made.requests_per_connection, made.body_bytes) == (10, 7, 7)
+
+
+def test_each_cell_is_driven_by_the_generator_that_its_load_names(tmp_path: Path) -> None:
+    """Two generators in one run: which drives what is said by the cell alone."""
+    seen: list[str] = []
+
+    def driven(name: str) -> Driver:
+        def argv(_: Shot) -> list[str]:
+            seen.append(name)
+            return [sys.executable, "-S", "-c", ""]
+
+        return Driver(plugin=replace(small_generator(), argv=argv), program=f"/bin/{name}")
+
+    other = replace(CELL, load=replace(CELL.load, generator="other"))
+    with room(tmp_path, small_generator()) as (bench, running):
+        both = replace(bench, drivers={"small": driven("small"), "other": driven("other")})
+        for cell in (other, CELL):
+            asked = shot(both, running, cell)
+            assert asked.program == f"/bin/{cell.load.generator}"
+            measure(both, running, cell, asked)
+    assert seen == ["other", "small"]
 
 
 def test_the_generator_finds_its_files_and_its_result_is_handed_over(tmp_path: Path) -> None:
@@ -155,7 +208,7 @@ def test_the_generator_finds_its_files_and_its_result_is_handed_over(tmp_path: P
     )
     results = Results()
     with room(tmp_path, small_generator(source, results, {"task": "do it"})) as (bench, running):
-        measure_once(bench, running, CELL, APP)
+        measure_once(bench, running, bench.driver(CELL), shot(bench, running))
     assert results.seen[0][1] == Outcome(exit_code=5, stdout="do it\n", stderr="hm\n", result="42")
 
 
@@ -163,8 +216,8 @@ def test_the_result_of_an_earlier_window_is_not_taken_for_this_ones(tmp_path: Pa
     source = "import os, sys\nif not os.path.exists('once'): open('once', 'w'); open(sys.argv[1], 'w').write('old')"
     results = Results()
     with room(tmp_path, small_generator(source, results)) as (bench, running):
-        measure_once(bench, running, CELL, APP)
-        measure_once(bench, running, CELL, APP)
+        measure_once(bench, running, bench.driver(CELL), shot(bench, running))
+        measure_once(bench, running, bench.driver(CELL), shot(bench, running))
     assert [outcome.result for _, outcome in results.seen] == ["old", None]
 
 
@@ -178,7 +231,7 @@ def calm(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("failures", [0, 1, 2])
 def test_a_window_is_tried_again_twice_and_tells_of_what_was_discarded(tmp_path: Path, failures: int) -> None:
     with room(tmp_path, small_generator(parse=Results(failures))) as (bench, running):
-        found = measure(bench, running, CELL, APP)
+        found = measure(bench, running, CELL, shot(bench, running))
     assert found.discarded == ("no good 1", "no good 2")[:failures]
     assert replace(found, discarded=()).stats == STATS
 
@@ -187,7 +240,7 @@ def test_a_window_is_tried_again_twice_and_tells_of_what_was_discarded(tmp_path:
 def test_the_third_failure_is_the_last(tmp_path: Path) -> None:
     results = Results(99)
     with room(tmp_path, small_generator(parse=results)) as (bench, running), pytest.raises(StepFailure) as caught:
-        measure(bench, running, CELL, APP)
+        measure(bench, running, CELL, shot(bench, running))
     assert (caught.value.cause, caught.value.reason) == (Cause.GENERATOR, "no good 3")
     assert len(results.seen) == 3
 
@@ -196,7 +249,7 @@ def test_the_third_failure_is_the_last(tmp_path: Path) -> None:
 def test_noise_is_tried_again_too(tmp_path: Path) -> None:
     results = Results()
     with room(tmp_path, small_generator(parse=results)) as (bench, running), pytest.raises(StepFailure) as caught:
-        measure(replace(bench, noise=Noise(foreign_cpu=99, steal=-1.0)), running, CELL, APP)
+        measure(replace(bench, noise=Noise(foreign_cpu=99, steal=-1.0)), running, CELL, shot(bench, running))
     assert caught.value.cause is Cause.NOISE
     assert len(results.seen) == 3
 
@@ -209,7 +262,7 @@ def test_a_generator_that_cannot_be_started_is_not_tried_again(tmp_path: Path) -
         return ["no-such-generator"]
 
     with room(tmp_path, replace(small_generator(), argv=argv)) as (bench, running), pytest.raises(StepFailure) as caught:
-        measure(bench, running, CELL, APP)
+        measure(bench, running, CELL, shot(bench, running))
     assert len(tries) == 1
     assert re.search("the generator could not be started: .*no-such-generator", caught.value.reason)
     assert (caught.value.cause, caught.value.fatal) == (Cause.GENERATOR, True)
@@ -222,7 +275,7 @@ def ends_after(seconds: float) -> str:
 def test_a_server_that_ends_during_the_load_ends_the_window_at_once(tmp_path: Path) -> None:
     begin, dies = time.monotonic(), pytest.raises(StepFailure)
     with room(tmp_path, small_generator("import time; time.sleep(30)"), ends_after(0.3)) as (bench, running), dies as caught:
-        measure(bench, running, CELL, APP)
+        measure(bench, running, CELL, shot(bench, running))
     assert time.monotonic() - begin < 10
     assert caught.value.reason == "the server ended with code 4 during the load: MemoryError: full"
     assert (caught.value.cause, caught.value.fatal) == (Cause.SERVER, True)
@@ -233,7 +286,7 @@ def test_a_server_whose_worker_was_replaced_during_the_load_gives_no_number(tmp_
     replaces += "print('up', flush=True)\nwhile True: subprocess.run(work)"
     changes = pytest.raises(StepFailure, match="the server's processes changed during the load")
     with room(tmp_path, small_generator("import time; time.sleep(1)"), replaces) as (bench, running), changes as caught:
-        measure(bench, running, CELL, APP)
+        measure(bench, running, CELL, shot(bench, running))
     assert (caught.value.cause, caught.value.fatal) == (Cause.SERVER, True)
 
 
@@ -253,7 +306,7 @@ def test_a_generator_that_never_ends_is_killed(tmp_path: Path, monkeypatch: pyte
         room(tmp_path, small_generator(SLEEPER, results)) as (bench, running),
         pytest.raises(StepFailure, match="the generator was ended: it did not end within") as caught,
     ):
-        measure_once(bench, running, CELL, APP)
+        measure_once(bench, running, bench.driver(CELL), shot(bench, running))
     assert (caught.value.cause, caught.value.fatal) == (Cause.GENERATOR, True)
     assert results.seen == []
 
@@ -268,14 +321,15 @@ def test_a_warm_up_is_driven_for_its_own_time_and_read_by_nobody(tmp_path: Path,
 
     generator = replace(small_generator(parse=Results(99)), argv=argv)
     with room(tmp_path, generator) as (bench, running):
-        warm_up(bench, running, make_cell(warmup_s=warmup_s), APP)
+        cell = make_cell(warmup_s=warmup_s)
+        warm_up(bench, running, cell, shot(bench, running, cell))
     assert driven == shots
 
 
 def test_a_warm_up_that_the_server_does_not_survive_fails(tmp_path: Path) -> None:
     dies = pytest.raises(StepFailure, match="the server ended with code 4")
     with room(tmp_path, small_generator("import time; time.sleep(30)"), ends_after(0.2)) as (bench, running), dies:
-        warm_up(bench, running, make_cell(warmup_s=1), APP)
+        warm_up(bench, running, make_cell(warmup_s=1), shot(bench, running))
 
 
 def test_the_generator_is_started_with_the_environment_of_its_tool_and_none_of_ours(
@@ -286,15 +340,16 @@ def test_the_generator_is_started_with_the_environment_of_its_tool_and_none_of_o
     results = Results()
     tell: Callable[[Shot], dict[str, str]] = lambda _: {"MINE": "2"}  # noqa: E731 - typed for replace()
     with room(tmp_path, replace(small_generator(source, results), env=tell)) as (bench, running):
-        measure_once(replace(bench, program_env=(("TOOL", "1"),)), running, CELL, APP)
+        driver = replace(bench.driver(CELL), env=(("TOOL", "1"),))
+        measure_once(bench, running, driver, shot(bench, running))
     assert results.seen[0][1].stdout == "1 2 None\n"
 
 
 def test_driving_alone_reads_no_result(tmp_path: Path) -> None:
     results = Results()
     with room(tmp_path, small_generator("print('words')", results)) as (bench, running):
-        measure_once(bench, running, CELL, APP)
-        again = drive(bench, running, results.seen[0][0])
+        measure_once(bench, running, bench.driver(CELL), shot(bench, running))
+        again = drive(bench, running, bench.driver(CELL), results.seen[0][0])
     assert (again.exit_code, again.stdout, again.result) == (0, "words\n", None)
     assert len(results.seen) == 1
 
