@@ -3,31 +3,35 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from servermatrix.analysis.grouping import Key, in_order, row_names, table_key
 from servermatrix.analysis.headline import report_answer, table_answer
 from servermatrix.analysis.ranking import contest, is_rankable, rankings, ratio_to
 from servermatrix.analysis.stats import rounds_needed
 from servermatrix.analysis.summarise import Row, summarise
 from servermatrix.errors import UsageProblem
-from servermatrix.model import UNRANKED, Cell, Flag, PlannedCell, Report, Run, Sample, Summary, Table
+from servermatrix.model import PROTOCOLS, UNRANKED, Cell, Flag, Report, Run, Sample, Summary, Table
 from servermatrix.suggest import did_you_mean
 
 
 def analyse(run: Run, reference: str | None = None) -> Report:
     """Return all that can be said of a run, however far it came.
 
-    `reference` is the setting or cell id that ratios are against; in tables that do not have it, and when it is None, that
-    is the fastest row that is ranked, else the fastest. Raises UsageProblem for a reference that the run never planned.
+    `reference` is the setting, the name of a row or the cell id that ratios are against, of several rows the fastest; in
+    tables that do not have it, and when it is None, that is the fastest row that is ranked, else the fastest. Raises
+    UsageProblem for a reference that the run never planned.
     """
-    _check(reference, [planned.cell for planned in run.header.cells])
-    rows = _rows(run)
-    groups: dict[tuple[str, str, int, int], list[Row]] = defaultdict(list)
+    cells = [planned.cell for planned in run.header.cells]
+    names = row_names(cells)
+    _check(reference, cells, names)
+    rows = _rows(run, names)
+    groups: dict[Key, list[Row]] = defaultdict(list)
     for row in rows:
         if row.summary.status == "measured":
-            groups[_key(row.summary.planned.cell)].append(row)
-    tables = tuple(tabulate(group, reference) for group in groups.values())
+            groups[table_key(row.summary.planned.cell)].append(row)
+    tables = tuple(tabulate(groups[key], reference) for key in in_order(groups))
     return Report(
         header=run.header,
         proofs=run.proofs,
@@ -39,27 +43,23 @@ def analyse(run: Run, reference: str | None = None) -> Report:
     )
 
 
-def _check(reference: str | None, cells: Sequence[Cell]) -> None:
-    if reference is None or any(reference in (cell.id, cell.setting) for cell in cells):
+def _check(reference: str | None, cells: Sequence[Cell], names: Mapping[str, str]) -> None:
+    if reference is None:
         return
-    near = did_you_mean(reference, dict.fromkeys(name for cell in cells for name in (cell.setting, cell.id)))
-    tip = "name a setting, such as uvicorn[http=h11,loop=asyncio], or a whole cell id"
-    raise UsageProblem(f"the run has no cell {reference!r} to be the reference{near}", tip)
+    known = dict.fromkeys(each for cell in cells for each in (cell.setting, names[cell.id], cell.id))
+    if reference in known:
+        return
+    tip = "name a setting, such as uvicorn[http=h11,loop=asyncio], a row as its table does, or a whole cell id"
+    raise UsageProblem(f"the run has no cell {reference!r} to be the reference{did_you_mean(reference, known)}", tip)
 
 
-def _rows(run: Run) -> list[Row]:
+def _rows(run: Run, names: Mapping[str, str]) -> list[Row]:
     samples: dict[str, list[Sample]] = defaultdict(list)
     for sample in run.samples:
         samples[sample.cell_id].append(sample)
-    return [_row(planned, samples, run.header.host.cores) for planned in run.header.cells]
-
-
-def _row(planned: PlannedCell, samples: dict[str, list[Sample]], cores: int) -> Row:
-    return summarise(planned, samples.get(planned.cell.id, []), cores)
-
-
-def _key(cell: Cell) -> tuple[str, str, int, int]:
-    return cell.app, cell.protocol, cell.workers, cell.load.connections
+    cores = run.header.host.cores
+    ids = ((planned, planned.cell.id) for planned in run.header.cells)
+    return [summarise(planned, samples.get(cell_id, []), cores, names[cell_id]) for planned, cell_id in ids]
 
 
 def tabulate(rows: Sequence[Row], wanted: str | None = None) -> Table:
@@ -82,9 +82,12 @@ def tabulate(rows: Sequence[Row], wanted: str | None = None) -> Table:
     cell = ordered[0].summary.planned.cell
     return Table(
         app=cell.app,
-        protocol=cell.protocol,
+        interface=cell.interface,
+        protocols=_protocols(ordered),
         workers=cell.workers,
-        connections=cell.load.connections,
+        in_flight=cell.load.in_flight,
+        requests_per_connection=cell.load.requests_per_connection,
+        generator=cell.load.generator,
         rows=tuple(row.summary for row in told),
         reference=reference.id,
         detectable=outcome.detectable,
@@ -92,6 +95,11 @@ def tabulate(rows: Sequence[Row], wanted: str | None = None) -> Table:
         rounds_needed=needed,
         answer=table_answer(told, outcome, comparisons, needed),
     )
+
+
+def _protocols(rows: Sequence[Row]) -> tuple[str, ...]:
+    found = dict.fromkeys(row.summary.planned.cell.protocol for row in rows)
+    return tuple(sorted(found, key=lambda each: PROTOCOLS.index(each) if each in PROTOCOLS else len(PROTOCOLS)))
 
 
 def _comparisons(rows: Sequence[Row], ranked: int) -> int:
@@ -104,5 +112,5 @@ def _only_lacks_rounds(summary: Summary) -> bool:
 
 
 def _reference(ordered: Sequence[Row], rankable: Sequence[Row], wanted: str | None) -> Row:
-    named = [row for row in ordered if wanted in (row.id, row.summary.planned.cell.setting)]
+    named = [row for row in ordered if wanted in (row.id, row.summary.name, row.summary.planned.cell.setting)]
     return [*named, *rankable, *ordered][0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from servermatrix.analysis.phrases import counted, joined, places
 from servermatrix.analysis.ranking import Contest, ratio_to
 from servermatrix.analysis.summarise import Row
 from servermatrix.model import UNRANKED, Estimate, Flag, Summary, Table
@@ -22,7 +23,7 @@ def table_answer(rows: Sequence[Row], outcome: Contest, comparisons: int, rounds
 def _alone(row: Summary) -> str:
     rate = "" if row.rps is None else _with_interval(row.rps, "{:,.0f}")
     flags = f" ({', '.join(row.flags)})" if row.flags else ""
-    return f"{row.planned.cell.setting} serves {row.planned.cell.app} at {rate} requests/s{flags}; nothing to compare it with"
+    return f"{row.name} serves {row.planned.cell.app} at {rate} requests/s{flags}; nothing to compare it with"
 
 
 def _obstacle(rows: Sequence[Row], rounds: int, comparisons: int, rounds_needed: int) -> str:
@@ -31,14 +32,14 @@ def _obstacle(rows: Sequence[Row], rounds: int, comparisons: int, rounds_needed:
     if len(ranked) > 1:
         return "" if rounds >= rounds_needed else _too_few(rounds, comparisons, rounds_needed)
     if all(Flag.FEW_ROUNDS in row.summary.flags for row in rows):
-        return f"{_counted(max(row.summary.rounds_ok for row in rows), 'round')}: medians only, nothing can be ranked"
+        return f"{counted(max(row.summary.rounds_ok for row in rows), 'round')}: medians only, nothing can be ranked"
     reasons = ", ".join(sorted({flag for row in rows for flag in row.summary.flags if flag in UNRANKED}))
     who = f"every row but {_name(ranked[0])} is" if ranked else f"all {len(rows)} rows are"
     return f"nothing can be ranked: {who} flagged ({reasons})"
 
 
 def _too_few(rounds: int, comparisons: int, rounds_needed: int) -> str:
-    return f"{_counted(rounds, 'round')} cannot rank {_counted(comparisons, 'comparison')}: {rounds_needed} are needed"
+    return f"{counted(rounds, 'round')} cannot rank {counted(comparisons, 'comparison')}: {rounds_needed} are needed"
 
 
 def _verdict(rows: Sequence[Row], detectable: float | None) -> str:
@@ -47,7 +48,7 @@ def _verdict(rows: Sequence[Row], detectable: float | None) -> str:
     beaten = [row for row in ranked if not _alike(row.summary, ranked[0].summary)]
     app = rows[0].summary.planned.cell.app
     if not beaten:
-        text = f"no difference between {len(ranked)} settings was shown on {app}{_seen(detectable)}"
+        text = f"no difference between {len(ranked)} rows was shown on {app}{_seen(detectable)}"
     elif len(lead) > 1:
         text = f"{_names(lead)} are tied for the lead on {app}; {_name(lead[0])} serves {_times(lead[0], beaten[-1])}"
     else:
@@ -76,7 +77,7 @@ def _seen(detectable: float | None) -> str:
 
 
 def _left_out(count: int) -> str:
-    return f"; {_counted(count, 'flagged row')} not ranked" if count else ""
+    return f"; {counted(count, 'flagged row')} not ranked" if count else ""
 
 
 def _with_interval(estimate: Estimate, form: str, unit: str = "") -> str:
@@ -87,18 +88,14 @@ def _with_interval(estimate: Estimate, form: str, unit: str = "") -> str:
 
 
 def _name(row: Row) -> str:
-    return row.summary.planned.cell.setting
+    return row.summary.name
 
 
 def _names(rows: Sequence[Row]) -> str:
     names = [_name(row) for row in rows[:MOST_NAMES]]
     if len(rows) > MOST_NAMES:
         names.append(f"{len(rows) - MOST_NAMES} more")
-    return f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _counted(count: int, noun: str) -> str:
-    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+    return joined(names)
 
 
 def report_answer(tables: Sequence[Table]) -> str:
@@ -107,16 +104,6 @@ def report_answer(tables: Sequence[Table]) -> str:
         return "nothing was measured"
     if len(tables) == 1:
         return tables[0].answer
-    texts = [f"{where}: {table.answer}" for where, table in zip(_places(tables), tables[:MOST_TABLES], strict=False)]
+    texts = [f"{where}: {table.answer}" for where, table in zip(places(tables), tables[:MOST_TABLES], strict=False)]
     more = len(tables) - MOST_TABLES
-    return ". ".join([*texts, f"... and {_counted(more, 'more table')}"] if more > 0 else texts)
-
-
-def _places(tables: Sequence[Table]) -> list[str]:
-    """Name each table by the parts of its key in which the tables differ."""
-    keys = [
-        (table.app, table.protocol, _counted(table.workers, "worker"), _counted(table.connections, "connection"))
-        for table in tables
-    ]
-    telling = [part for part in range(4) if len({key[part] for key in keys}) > 1]
-    return [", ".join(key[part] for part in telling) for key in keys]
+    return ". ".join([*texts, f"... and {counted(more, 'more table')}"] if more > 0 else texts)

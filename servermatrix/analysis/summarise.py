@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 
 from servermatrix.analysis.flags import cell_flags
 from servermatrix.analysis.stats import estimate, median, weighted_percentile
-from servermatrix.model import Cause, Failed, Measured, PlannedCell, Sample, Skipped, Summary, Usage, Window
+from servermatrix.model import (
+    HTTP2,
+    Cause,
+    Cell,
+    Failed,
+    Measured,
+    PlannedCell,
+    Sample,
+    Skipped,
+    Summary,
+    Usage,
+    Window,
+    Wire,
+)
 
 NOT_REACHED = "not reached before the run ended"
 
@@ -44,7 +58,7 @@ class Observation:
     worker_share: float | None
 
 
-def summarise(planned: PlannedCell, samples: Sequence[Sample], cores: int) -> Row:
+def summarise(planned: PlannedCell, samples: Sequence[Sample], cores: int, name: str) -> Row:
     """Return the row of one cell: measured, failed (any failure but noise, or nothing else) or skipped; see Summary."""
     sound = [checked(sample) for sample in samples]
     measured = {sample.round: sample for sample in sound if isinstance(sample, Measured)}
@@ -52,6 +66,7 @@ def summarise(planned: PlannedCell, samples: Sequence[Sample], cores: int) -> Ro
     status = _status(measured, failures)
     bare = Summary(
         planned=planned,
+        name=name,
         status=status,
         reason=_reason(status, failures, sound),
         rounds_ok=len(measured),
@@ -99,11 +114,23 @@ def _reason(status: str, failures: Sequence[Failed], samples: Sequence[Sample]) 
 
 def _with_numbers(bare: Summary, measured: Mapping[int, Measured], cores: int) -> Row:
     seen = {number: observe(measured[number]) for number in sorted(measured)}
-    usages = [window.usage for sample in measured.values() for window in sample.windows]
+    windows = [window for sample in measured.values() for window in sample.windows]
+    known = replace(bare, wire=_wire(measured), status_unread=_status_unread(bare.planned.cell, windows))
     return Row(
-        summary=_filled(bare, tuple(seen.values()), usages, cores),
+        summary=_filled(known, tuple(seen.values()), [window.usage for window in windows], cores),
         rps={number: observation.rps for number, observation in seen.items()},
     )
+
+
+def _wire(measured: Mapping[int, Measured]) -> Wire | None:
+    """Return what most starts sent; of two that are as frequent, what the earlier round sent."""
+    sent = Counter(wire for number in sorted(measured) if (wire := measured[number].wire))
+    return max(sent, key=sent.__getitem__, default=None)
+
+
+def _status_unread(cell: Cell, windows: Sequence[Window]) -> bool:
+    # h2load misses the status of an HTTP/1.1 answer without a reason phrase; other generators never list statuses, or always.
+    return cell.load.generator == "h2load" and cell.protocol not in HTTP2 and not all(one.stats.statuses for one in windows)
 
 
 def _filled(bare: Summary, seen: Sequence[Observation], usages: Sequence[Usage], cores: int) -> Summary:

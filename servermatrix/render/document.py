@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import asdict
 from math import isfinite
 
-from servermatrix.model import REPORT_SCHEMA, Estimate, Proof, Report, RunHeader, Summary, Table
+from servermatrix.model import REPORT_SCHEMA, Estimate, Proof, Report, Summary, Table
 from servermatrix.render.notes import comparable, is_measured, settled_rows, without_numbers
 
 Json = dict[str, object]
@@ -43,27 +45,35 @@ def _run(report: Report) -> Json:
         "steps_done": report.steps_done,
         "complete": report.complete,
         "host": asdict(header.host),
-        "versions": dict(header.versions),
-        "generator": _generator(header),
+        "versions": _versions(header.versions),
+        "generators": [_generator(*each) for each in header.generators],
         "git": header.git,
         "noise": asdict(header.noise),
+        "equalised": list(header.equalised),
     }
 
 
-def _generator(header: RunHeader) -> Json:
-    return {
-        "name": header.generator,
-        "version": header.generator_version,
-        "comparable": comparable(header.generator),
-    }
+def _versions(found: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Give each name its version, and all of them where environments differ."""
+    versions: dict[str, dict[str, None]] = defaultdict(dict)
+    for name, version in found:
+        versions[name][version] = None
+    return {name: ", ".join(several) for name, several in versions.items()}
+
+
+def _generator(name: str, version: str) -> Json:
+    return {"name": name, "version": version or None, "comparable": comparable(name)}
 
 
 def _table(table: Table) -> Json:
     return {
         "app": table.app,
-        "protocol": table.protocol,
+        "interface": table.interface,
+        "protocols": list(table.protocols),
         "workers": table.workers,
-        "connections": table.connections,
+        "in_flight": table.in_flight,
+        "requests_per_connection": table.requests_per_connection,
+        "generator": table.generator,
         "reference": table.reference,
         "detectable_ratio": _finite(table.detectable),
         "comparisons": table.comparisons,
@@ -77,12 +87,18 @@ def _cell(row: Summary) -> Json:
     cell = row.planned.cell
     return {
         "id": cell.id,
+        "name": row.name,
         "server": cell.server,
         "options": dict(cell.options),
+        "python": cell.python,
+        "requires": list(cell.requires),
+        "interface": cell.interface,
         "protocol": cell.protocol,
         "workers": cell.workers,
         "app": cell.app,
         "connections": cell.load.connections,
+        "streams": cell.load.streams,
+        "requests_per_connection": cell.load.requests_per_connection,
         "load": asdict(cell.load),
         "status": row.status,
         "reason": "" if is_measured(row) else row.reason,
@@ -90,6 +106,8 @@ def _cell(row: Summary) -> Json:
         "rounds_failed": row.rounds_failed,
         "windows_repeated": row.windows_repeated,
         **_numbers(row),
+        "wire": None if row.wire is None else asdict(row.wire),
+        "status_unread": row.status_unread,
         "flags": [flag.value for flag in row.flags],
         "argv": list(row.planned.argv),
         "load_argv": list(row.planned.load_argv),

@@ -4,22 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from servermatrix.model import PlannedCell, Report, RunHeader, Summary, Table
-from servermatrix.render import notes
-from servermatrix.render.table import (
-    Column,
-    Grid,
-    amount,
-    counted,
-    escaped,
-    fenced,
-    mebibytes,
-    milliseconds,
-    percent,
-    rate,
-    shell_line,
-    to_markdown_table,
-)
+from servermatrix.model import PlannedCell, Proof, Report, RunHeader, Table
+from servermatrix.render import notes, parity
+from servermatrix.render.results import results
+from servermatrix.render.table import Column, Grid, amount, counted, escaped, fenced, shell_line, to_markdown_table
 
 _REPLACED = ("-k", "--seed", "--resume", "--out", "--budget")
 _REPLACED_GLUED = ("-k", "--seed=", "--resume=", "--out=", "--budget=")
@@ -34,7 +22,9 @@ def to_markdown(report: Report) -> str:
         *(_table(table, report) for table in report.tables),
         _not_measured(report),
         _excluded(report.header),
+        _equal(report.header),
         _unequal(report),
+        _wire(report),
         _proof(report),
         _how(report),
         _reproduce(report),
@@ -44,7 +34,8 @@ def to_markdown(report: Report) -> str:
 
 def _top(report: Report) -> list[str]:
     remarks = [text for text in (notes.substitute(report.header), notes.incomplete(report)) if text]
-    return _spaced([f"# servermatrix: {escaped(report.header.id)}", escaped(report.answer), *map(_strong, remarks)])
+    apart = [escaped(text) for text in (notes.apart(report),) if text]
+    return _spaced([f"# servermatrix: {escaped(report.header.id)}", escaped(report.answer), *map(_strong, remarks), *apart])
 
 
 def _strong(text: str) -> str:
@@ -57,57 +48,20 @@ def _spaced(paragraphs: Iterable[str]) -> list[str]:
 
 def _table(table: Table, report: Report) -> list[str]:
     answer = notes.own_answer(table, report)
-    grid = _results(table)
+    grid = results(table, full=True)
     return [
-        f"## {escaped(notes.title(table))}",
+        f"## {escaped(notes.title(table, report))}",
         "",
         *([escaped(answer), ""] if answer else []),
         *([*to_markdown_table(grid), ""] if grid.rows else []),
-        *(f"- {escaped(note)}" for note in notes.under_table(table, report.header)),
+        *(f"- {escaped(note)}" for note in notes.under_table(table, report)),
     ]
 
 
-def _results(table: Table) -> Grid:
-    columns = (
-        Column(header="rank", right=True),
-        Column(header="group"),
-        Column(header="server"),
-        Column(header="requests/s [95 %]", right=True),
-        Column(header=f"vs {notes.reference(table)}", right=True),
-        Column(header="CPU us/request", right=True),
-        Column(header="p50 ms", right=True),
-        Column(header="p99 ms", right=True),
-        Column(header="PSS MiB", right=True),
-        Column(header="start-up s", right=True),
-        Column(header="busiest worker", right=True),
-        Column(header="flags"),
-        Column(header="rounds ok", right=True),
-    )
-    return Grid(columns=columns, rows=tuple(_row(row, table) for row in table.rows if notes.is_measured(row)))
-
-
-def _row(row: Summary, table: Table) -> tuple[str, ...]:
-    cpu = row.cpu_us_per_request
-    return (
-        notes.rank(row),
-        notes.group(row),
-        row.planned.cell.setting,
-        rate(row.rps),
-        notes.against(row, table),
-        amount(None if cpu is None else cpu.value, 1),
-        milliseconds(row.p50_us),
-        milliseconds(row.p99_us),
-        mebibytes(row.pss_bytes),
-        amount(row.startup_s, 2),
-        percent(row.worker_share_max),
-        notes.flags(row),
-        f"{row.rounds_ok} of {row.rounds_ok + row.rounds_failed}",
-    )
-
-
-def _section(heading: str, headers: Sequence[str], rows: Iterable[tuple[str, ...]]) -> list[str]:
-    grid = Grid(columns=tuple(Column(header=header) for header in headers), rows=tuple(rows))
-    return [f"## {heading}", "", *to_markdown_table(grid)] if grid.rows else []
+def _section(heading: str, headers: Sequence[str | Column], rows: Iterable[tuple[str, ...]], text: str = "") -> list[str]:
+    columns = tuple(Column(header=header) if isinstance(header, str) else header for header in headers)
+    grid = Grid(columns=columns, rows=tuple(rows))
+    return [f"## {heading}", "", *([text, ""] if text else []), *to_markdown_table(grid)] if grid.rows else []
 
 
 def _not_measured(report: Report) -> list[str]:
@@ -119,14 +73,31 @@ def _excluded(header: RunHeader) -> list[str]:
     return _section("Excluded", ("cell", "reason"), ((each.id, each.reason) for each in header.excluded))
 
 
+def _equal(header: RunHeader) -> list[str]:
+    sentences = [f"- {escaped(sentence)}" for sentence in header.equalised]
+    return ["## What was made equal", "", *sentences] if sentences else []
+
+
 def _unequal(report: Report) -> list[str]:
-    return _section("What could not be made equal", ("server", "difference"), notes.unequal(report))
+    rows = parity.unequal(notes.settled_rows(report))
+    return _section("What could not be made equal", ("server", "difference"), rows)
+
+
+def _wire(report: Report) -> list[str]:
+    rows = notes.settled_rows(report)
+    head, body = (Column(header=header, right=True) for header in ("header bytes", "body bytes"))
+    headers = ("app", "server", "protocol", head, body, "framing")
+    return _section("On the wire", headers, parity.on_the_wire(rows), parity.introduction(rows))
 
 
 def _proof(report: Report) -> list[str]:
-    headers = ("setting", "loop", "http", "http version", "workers", "python")
-    rows = ((each.key, each.loop, each.http, each.http_version, str(each.workers), each.python) for each in report.proofs)
-    return _section("Proof", headers, rows)
+    headers = ("setting", "interface", "loop", "http", "http version", "TLS", "workers", "python")
+    return _section("Proof", headers, map(_proven, report.proofs))
+
+
+def _proven(proof: Proof) -> tuple[str, ...]:
+    tls = proof.tls or "none"
+    return proof.key, proof.interface, proof.loop, proof.http, proof.http_version, tls, str(proof.workers), proof.python
 
 
 def _how(report: Report) -> list[str]:
@@ -141,13 +112,13 @@ def _how(report: Report) -> list[str]:
         "rounds": f"{rounds} of {header.rounds}",
         "steps": f"{amount(report.steps_done)} of {amount(planned)}",
         "seed": str(header.seed),
-        "generator": f"{header.generator} {header.generator_version}",
+        "generator": notes.generators(header),
         "cpu": host.cpu,
         "cores": f"{host.cores} ({host.pinned})" if host.pinned else f"{host.cores} (not pinned)",
         "memory MiB": amount(host.memory_bytes / 2**20),
         "system": host.system,
         "python": host.python,
-        "versions": ", ".join(f"{name} {version}" for name, version in header.versions),
+        "versions": ", ".join(dict.fromkeys(f"{name} {version}" for name, version in header.versions)),
         "git": header.git,
         "noise allowed": notes.noise(header),
     }

@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from servermatrix.analysis import phrases
 from servermatrix.analysis.stats import MIN_ROUNDS
 from servermatrix.model import UNRANKED, Flag, Report, RunHeader, Summary, Table
+from servermatrix.render import parity
 from servermatrix.render.table import ABSENT, amount, counted, percent, plain, ratio
 
 MEASURED = "measured"
 NO_FLAGS = "none"
 _ESTIMATES = "Requests/s, CPU and latency are Hodges-Lehmann estimates"
-_PROTOCOLS: Mapping[str, str] = {"h1": "HTTP/1.1", "h2": "HTTP/2", "h3": "HTTP/3", "ws": "WebSocket"}
 _SUBSTITUTES: Mapping[str, str] = {
     "builtin": "generator: builtin, not comparable with wrk",
     "fake": "SIMULATED by the fake generator: no server was started",
@@ -39,10 +40,9 @@ def comparable(generator: str) -> bool:
     return generator not in _SUBSTITUTES
 
 
-def title(table: Table) -> str:
+def title(table: Table, report: Report) -> str:
     """Say what all rows of a table have in common."""
-    protocol = _PROTOCOLS.get(table.protocol, table.protocol)
-    return f"{plain(table.app)}, {protocol}, {counted(table.workers, 'worker')}, {counted(table.connections, 'connection')}"
+    return plain(phrases.title(table, report.tables))
 
 
 def own_answer(table: Table, report: Report) -> str:
@@ -52,8 +52,8 @@ def own_answer(table: Table, report: Report) -> str:
 
 def reference(table: Table) -> str:
     """Name the row that ratios are against, without what the title says already."""
-    settings = [row.planned.cell.setting for row in table.rows if row.planned.cell.id == table.reference]
-    return settings[0] if settings else "reference"
+    names = [row.name for row in table.rows if row.planned.cell.id == table.reference]
+    return names[0] if names else "reference"
 
 
 def rank(row: Summary) -> str:
@@ -99,7 +99,7 @@ def settled_rows(report: Report) -> tuple[Summary, ...]:
     return tuple(row for table in report.tables for row in table.rows if is_measured(row))
 
 
-def under_table(table: Table, header: RunHeader) -> list[str]:
+def under_table(table: Table, report: Report) -> list[str]:
     """Say what must be known to read a table, a sentence or two each."""
     rows = [row for row in table.rows if is_measured(row)]
     return [
@@ -107,7 +107,9 @@ def under_table(table: Table, header: RunHeader) -> list[str]:
         *_groups([row for row in rows if row.ranking is not None]),
         *_seen(table),
         *_lost(rows),
-        _load(table, header.generator),
+        _load(table),
+        *_statuses(rows),
+        *parity.differences(rows, report.proofs),
         *(f"{flag}: {_FLAGS[flag]}{'; not ranked' if flag in UNRANKED else ''}." for flag in _present(rows)),
     ]
 
@@ -132,7 +134,7 @@ def _rounds(rows: Sequence[Summary], table: Table) -> list[str]:
 def _groups(rows: Sequence[Summary]) -> list[str]:
     if not rows:
         return []
-    letters = {row.planned.cell.setting: _LETTER.findall(group(row)) for row in rows}
+    letters = {row.name: _LETTER.findall(group(row)) for row in rows}
     members = {letter: [name for name, own in letters.items() if letter in own] for own in letters.values() for letter in own}
     shared = {letter: names for letter, names in members.items() if len(names) > 1}
     together = [f"Cannot be told apart ({letter}): {', '.join(names)}." for letter, names in shared.items()]
@@ -156,28 +158,53 @@ def _lost(rows: Sequence[Summary]) -> list[str]:
     return [f"Did not count: {counted(repeated, 'window')}, driven again; {counted(failed, 'start')}, without a result."]
 
 
-def unequal(report: Report) -> list[tuple[str, str]]:
-    """List (server, sentence) for what could not be set alike on the servers of a report, each once."""
-    pairs = ((row.planned.cell.server, sentence) for row in settled_rows(report) for sentence in row.planned.unequal)
-    return list(dict.fromkeys(pairs))
-
-
-def _load(table: Table, generator: str) -> str:
-    loop = f"Load: closed loop, c = {table.connections}, latency as measured"
-    match generator:
+def _load(table: Table) -> str:
+    loop = f"Load: closed loop, c = {table.in_flight}, latency as measured"
+    # The clocks of wrk and builtin start when a request is sent.
+    connecting = ", without the time to connect" if table.requests_per_connection else ""
+    match table.generator:
         case "wrk":
-            return f"{loop} (wrk's back-fill removed)."
+            return f"{loop} (wrk's back-fill removed){connecting}."
+        case "h2load":
+            flying = f"{counted(table.in_flight, 'request')} in flight{_spreads(table)}"
+            return f"Load: closed loop, {flying}, latency from h2load's log of every request."
         case "fake":
-            return f"{_SUBSTITUTES[generator]}."
+            return f"{_SUBSTITUTES[table.generator]}."
         case "builtin":
-            return f"{loop}; {_SUBSTITUTES[generator]}."
+            return f"{loop}{connecting}; {_SUBSTITUTES[table.generator]}."
         case other:
             return f"{loop}; generator: {plain(other)}."
 
 
+def _spreads(table: Table) -> str:
+    """Explain the labels that tell the loads of a table apart; nothing when all rows have one load."""
+    spreads = {load.label: phrases.spread(load) for load in (row.planned.cell.load for row in table.rows)}
+    return f" ({'; '.join(f'{label}: {spread}' for label, spread in spreads.items())})" if len(spreads) > 1 else ""
+
+
+def _statuses(rows: Sequence[Summary]) -> list[str]:
+    names = [row.name for row in rows if row.status_unread]
+    if not names:
+        return []
+    whose = "its answers were" if len(names) == 1 else "their answers were"
+    unread = f"{phrases.joined(names)} (empty reason phrase)"
+    return [f"h2load cannot read the status line of {unread}: {whose} checked by their size."]
+
+
 def substitute(header: RunHeader) -> str:
-    """Say that the numbers are no load test's, or not one's that others may be compared with; nothing when they are."""
-    return _SUBSTITUTES.get(header.generator, "")
+    """Say that numbers are no load test's, or not one's that others may be compared with; nothing when all are."""
+    return "; ".join(_SUBSTITUTES[name] for name, _ in header.generators if name in _SUBSTITUTES)
+
+
+def apart(report: Report) -> str:
+    """Say that numbers of several generators do not meet; nothing when one drove all that was measured."""
+    names = list(dict.fromkeys(table.generator for table in report.tables))
+    return f"Numbers of {phrases.joined(names)} are never in one ranking." if len(names) > 1 else ""
+
+
+def generators(header: RunHeader) -> str:
+    """Name the generators with their versions, and say which are missing."""
+    return ", ".join(f"{name} {version or 'is missing'}" for name, version in header.generators)
 
 
 def noise(header: RunHeader) -> str:

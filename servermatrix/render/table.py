@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from servermatrix.model import Estimate
@@ -30,10 +30,11 @@ class Grid:
     rows: tuple[tuple[str, ...], ...]
 
 
-def to_markdown_table(grid: Grid) -> list[str]:
-    """Write a table as lines of markdown, padded so that it also reads well as it is."""
-    head = [escaped(column.header) for column in grid.columns]
-    body = [[escaped(value) for value in row] for row in grid.rows]
+def to_markdown_table(grid: Grid, write: Callable[[str], str] | None = None) -> list[str]:
+    """Write a table as lines of markdown, padded so that it also reads well as it is; `write` in place of `escaped`."""
+    write = write or escaped
+    head = [write(column.header) for column in grid.columns]
+    body = [[write(value) for value in row] for row in grid.rows]
     widths = [max(3, *map(len, column)) for column in zip(head, *body, strict=True)]
     rights = [column.right for column in grid.columns]
     rule = ["-" * (width - right) + ":" * right for width, right in zip(widths, rights, strict=True)]

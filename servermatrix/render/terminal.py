@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from io import StringIO
 
 from rich.cells import cell_len
@@ -12,8 +12,9 @@ from rich.table import Table as Layout
 from rich.text import Text
 
 from servermatrix.model import Report, Summary, Table
-from servermatrix.render import notes
-from servermatrix.render.table import Column, Grid, amount, milliseconds, plain, rate
+from servermatrix.render import notes, parity
+from servermatrix.render.results import results
+from servermatrix.render.table import Grid, plain
 
 # The first to go stands first; rank, server and requests/s always stay.
 _LEAST_NEEDED = ("p99 ms", "group", "p50 ms", "CPU us/request", "ratio", "flags")
@@ -39,18 +40,19 @@ def to_terminal(report: Report, *, width: int, colour: bool) -> str:
     _paragraph(console, report.answer, "bold")
     for remark in (notes.substitute(report.header), notes.incomplete(report)):
         _paragraph(console, remark, "bold yellow")
+    _paragraph(console, notes.apart(report), "")
     for table in report.tables:
         _table(console, table, report)
     _not_measured(console, notes.without_numbers(report))
-    _unequal(console, notes.unequal(report))
+    _list(console, "What was made equal", report.header.equalised)
+    _list(console, "What could not be made equal", parity.unequal_in_words(notes.settled_rows(report)))
     return "\n".join(line.rstrip() for line in target.getvalue().splitlines()) + "\n"
 
 
-def _unequal(console: Console, differences: Iterable[tuple[str, str]]) -> None:
-    sentences = [sentence for _, sentence in differences]
+def _list(console: Console, heading: str, sentences: Sequence[str]) -> None:
     if sentences:
         console.print()
-        console.print(Text("What could not be made equal", style="bold underline"))
+        console.print(Text(heading, style="bold underline"))
         _bullets(console, sentences)
 
 
@@ -61,12 +63,12 @@ def _paragraph(console: Console, text: str, style: str) -> None:
 
 def _table(console: Console, table: Table, report: Report) -> None:
     console.print()
-    console.print(Text(notes.title(table), style="bold underline"))
+    console.print(Text(notes.title(table, report), style="bold underline"))
     _paragraph(console, notes.own_answer(table, report), "")
-    grid = _fitting(_results(table), console.width)
+    grid = _fitting(_printable(results(table, full=False)), console.width)
     if grid.rows:
         console.print(_layout(grid))
-    _bullets(console, notes.under_table(table, report.header))
+    _bullets(console, notes.under_table(table, report))
 
 
 def _bullets(console: Console, sentences: Iterable[str]) -> None:
@@ -74,35 +76,8 @@ def _bullets(console: Console, sentences: Iterable[str]) -> None:
         console.print(Padding(Text(plain(sentence), style="dim"), (0, 0, 0, _GAP)))
 
 
-def _results(table: Table) -> Grid:
-    columns = (
-        Column(header="rank", right=True),
-        Column(header="group"),
-        Column(header="server"),
-        Column(header="requests/s", right=True),
-        Column(header="ratio", right=True),
-        Column(header="CPU us/request", right=True),
-        Column(header="p50 ms", right=True),
-        Column(header="p99 ms", right=True),
-        Column(header="flags"),
-    )
-    return Grid(columns=columns, rows=tuple(_row(row, table) for row in table.rows if notes.is_measured(row)))
-
-
-def _row(row: Summary, table: Table) -> tuple[str, ...]:
-    cpu = row.cpu_us_per_request
-    cells = (
-        notes.rank(row),
-        notes.group(row),
-        row.planned.cell.setting,
-        rate(row.rps),
-        notes.against(row, table),
-        amount(None if cpu is None else cpu.value, 1),
-        milliseconds(row.p50_us),
-        milliseconds(row.p99_us),
-        notes.flags(row),
-    )
-    return tuple(map(plain, cells))
+def _printable(grid: Grid) -> Grid:
+    return Grid(columns=grid.columns, rows=tuple(tuple(map(plain, row)) for row in grid.rows))
 
 
 def _fitting(grid: Grid, width: int) -> Grid:

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from servermatrix.model import (
+    ASGI,
     Cause,
     Failed,
     LoadErrors,
@@ -22,6 +24,7 @@ from servermatrix.model import (
     Skipped,
     Usage,
     Window,
+    Wire,
 )
 from servermatrix.store.codec_header import read_header
 from servermatrix.store.jsonvalue import Raw, an_object, number, objects, pairs, part, text, texts, whole, wholes, wholes_by_name
@@ -86,6 +89,8 @@ def _proof(raw: Raw) -> Proof:
         workers=whole(raw, "workers"),
         python=text(raw, "python"),
         versions=pairs(str, raw["versions"]),
+        interface=text(raw, "interface", ASGI),
+        tls=text(raw, "tls", ""),
     )
 
 
@@ -124,7 +129,21 @@ def _measured(raw: Raw) -> Measured:
         started_at=text(raw, "started_at"),
         startup_s=number(raw, "startup_s"),
         windows=tuple([_window(each) for each in objects(raw, "windows")]),
+        wire=_wire(raw),
     )
+
+
+def _wire(raw: Raw) -> Wire | None:
+    if raw.get("wire") is None:
+        return None
+    found = part(raw, "wire")
+    return _shared_wire(whole(found, "head_bytes"), whole(found, "body_bytes"), text(found, "framing"))
+
+
+@lru_cache(maxsize=1024)
+def _shared_wire(head_bytes: int, body_bytes: int, framing: str) -> Wire:
+    # A cell sends the same in nearly every start.
+    return Wire(head_bytes=head_bytes, body_bytes=body_bytes, framing=framing)
 
 
 def _failed(raw: Raw) -> Failed:

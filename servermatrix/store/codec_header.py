@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from servermatrix.errors import StoredRunUnreadable
 from servermatrix.model import (
+    ASGI,
     RUN_SCHEMA,
     App,
     Cell,
@@ -27,6 +28,8 @@ def _load(raw: Raw) -> Load:
         duration_s=whole(raw, "duration_s"),
         warmup_s=whole(raw, "warmup_s"),
         windows=whole(raw, "windows"),
+        streams=whole(raw, "streams", 1),
+        requests_per_connection=whole(raw, "requests_per_connection", 0),
     )
 
 
@@ -39,6 +42,9 @@ def _cell(raw: Raw) -> Cell:
         workers=whole(raw, "workers"),
         app=text(raw, "app"),
         load=_load(an_object(raw["load"])),
+        interface=text(raw, "interface", ASGI),
+        python=text(raw, "python", ""),
+        requires=texts(raw, "requires"),
     )
 
 
@@ -77,8 +83,7 @@ def read_header(raw: Raw) -> RunHeader:
         seed=whole(raw, "seed"),
         rounds=whole(raw, "rounds"),
         noise=_noise(an_object(raw["noise"])),
-        generator=text(raw, "generator"),
-        generator_version=text(raw, "generator_version"),
+        generators=_generators(raw, schema),
         host=_host(an_object(raw["host"])),
         versions=pairs(str, raw["versions"]),
         git=text(raw, "git"),
@@ -86,8 +91,14 @@ def read_header(raw: Raw) -> RunHeader:
         excluded=tuple(map(_excluded, objects(raw, "excluded"))),
         apps=tuple(map(_app, objects(raw, "apps"))) if "apps" in raw else (),
         settings=pairs(str, raw.get("settings", [])),
+        equalised=texts(raw, "equalised"),
         schema=schema,
     )
+
+
+def _generators(raw: Raw, schema: int) -> tuple[tuple[str, str], ...]:
+    # In schema 1 one generator drove all cells.
+    return ((text(raw, "generator"), text(raw, "generator_version")),) if schema == 1 else pairs(str, raw["generators"])
 
 
 def _writer(raw: Raw) -> str:
@@ -112,6 +123,7 @@ def _app(raw: Raw) -> App:
         folder=text(raw, "folder"),
         request=_request(part(raw, "request")),
         expect=_expect(part(raw, "expect")),
+        twins=pairs(str, raw.get("twins", [])),
     )
 
 

@@ -50,6 +50,7 @@ CLIENT_BOUND = planned(cell("granian", loop="rloop"))
 def summary(of: PlannedCell, rps: float, ranking: Ranking | None, *flags: Flag) -> Summary:
     return Summary(
         planned=of,
+        name=of.cell.setting,
         status="measured",
         reason="",
         rounds_ok=ROUNDS,
@@ -68,7 +69,7 @@ def summary(of: PlannedCell, rps: float, ranking: Ranking | None, *flags: Flag) 
 
 
 def without_numbers(of: PlannedCell, status: str, reason: str) -> Summary:
-    return Summary(planned=of, status=status, reason=reason, rounds_ok=0, rounds_failed=1)
+    return Summary(planned=of, name=of.cell.setting, status=status, reason=reason, rounds_ok=0, rounds_failed=1)
 
 
 HEADER = RunHeader(
@@ -78,8 +79,7 @@ HEADER = RunHeader(
     seed=7,
     rounds=ROUNDS,
     noise=Noise(),
-    generator="wrk",
-    generator_version="4.1.0",
+    generators=(("wrk", "4.1.0"),),
     host=Host(
         system="Linux 6.1", cpu="Some CPU @ 3 GHz", cores=8, memory_bytes=16 * 2**30, python="CPython 3.11.7", pinned="0 | 1"
     ),
@@ -99,9 +99,12 @@ PROOF = Proof(
 )
 TABLE = Table(
     app="plaintext",
-    protocol="h1",
+    interface="asgi",
+    protocols=("h1",),
     workers=1,
-    connections=64,
+    in_flight=64,
+    requests_per_connection=0,
+    generator="wrk",
     rows=(
         summary(GRANIAN, 21_034.4, Ranking(rank=(1, 2), group="a")),
         summary(UVLOOP, 20_800, Ranking(rank=(1, 2), group="a")),
@@ -166,7 +169,8 @@ ONE_ROUND = replace(
 
 
 def made_by(generator: str) -> Report:
-    return replace(RANKED, header=replace(HEADER, generator=generator, generator_version="1"))
+    header = replace(HEADER, generators=((generator, "1"),))
+    return replace(RANKED, header=header, tables=(replace(TABLE, generator=generator),))
 
 
 NOTHING = replace(

@@ -6,38 +6,51 @@ from pathlib import Path
 import pytest
 from syrupy.assertion import SnapshotAssertion
 
+from servermatrix.analysis.analyse import analyse
+from servermatrix.model import Report
 from servermatrix.render.document import to_document, to_json
 from servermatrix.render.markdown import to_markdown
 from servermatrix.render.terminal import to_terminal
+from servermatrix.store import read_run
+from tests.golden.protocol_examples import PROTOCOL_EXAMPLES, SIDE_BY_SIDE
 from tests.golden.report_examples import EXAMPLES, RANKED, WITH_FAILURES
 from tests.golden.schema_check import violations
 
+ALL = {**EXAMPLES, **PROTOCOL_EXAMPLES}
+SCHEMA_1 = Path(__file__).parent / "schema_1"  # a simulated run as a servermatrix of that schema stored it
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", ALL)
 def test_a_report_in_markdown_is_as_agreed(name: str, snapshot: SnapshotAssertion) -> None:
-    assert to_markdown(EXAMPLES[name]) == snapshot
+    assert to_markdown(ALL[name]) == snapshot
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("width", [120, 60])
 def test_a_report_on_a_terminal_is_as_agreed(name: str, width: int, snapshot: SnapshotAssertion) -> None:
-    assert to_terminal(EXAMPLES[name], width=width, colour=False) == snapshot
+    assert to_terminal(ALL[name], width=width, colour=False) == snapshot
 
 
-def test_a_report_as_json_is_as_agreed(snapshot: SnapshotAssertion) -> None:
-    assert to_json(WITH_FAILURES) == snapshot
+@pytest.mark.parametrize("report", [WITH_FAILURES, SIDE_BY_SIDE], ids=["with failures", "h1 beside h2c"])
+def test_a_report_as_json_is_as_agreed(report: Report, snapshot: SnapshotAssertion) -> None:
+    assert to_json(report) == snapshot
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+def test_a_run_that_was_stored_in_schema_1_is_reported_as_agreed(snapshot: SnapshotAssertion) -> None:
+    report = analyse(read_run(SCHEMA_1))
+    assert to_markdown(report) == snapshot
+    assert violations(json.loads(to_json(report)), SCHEMA) == []
+
+
+@pytest.mark.parametrize("name", ALL)
 def test_a_report_as_json_keeps_to_the_published_schema(name: str) -> None:
-    assert violations(json.loads(to_json(EXAMPLES[name])), SCHEMA) == []
+    assert violations(json.loads(to_json(ALL[name])), SCHEMA) == []
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", ALL)
 def test_the_json_text_is_the_document(name: str) -> None:
-    assert json.loads(to_json(EXAMPLES[name])) == to_document(EXAMPLES[name])
+    assert json.loads(to_json(ALL[name])) == to_document(ALL[name])
 
 
 @pytest.mark.parametrize(
@@ -49,7 +62,7 @@ def test_the_json_text_is_the_document(name: str) -> None:
         (lambda document: document["cells"][0].update(status="fine"), "$.cells[0].status: 'fine'"),
         (lambda document: document["run"].update(seed="7"), "$.run.seed: '7' is no integer"),
         (lambda document: document["run"].update(mood="good"), "$.run: mood is not described"),
-        (lambda document: document.update(schema=2), "$.schema: 2"),
+        (lambda document: document.update(schema=1), "$.schema: 1"),
         (lambda document: document["run"]["host"].update(cores=0), "$.run.host.cores: 0 is less than 1"),
     ],
 )

@@ -10,7 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from servermatrix.analysis.analyse import analyse
-from servermatrix.model import UNRANKED, Cause, Cell, Measured, Report, Run, Sample, Summary, Window
+from servermatrix.analysis.phrases import places, title
+from servermatrix.model import (
+    ENCRYPTED,
+    PROTOCOLS,
+    UNRANKED,
+    Cause,
+    Cell,
+    Load,
+    Measured,
+    Report,
+    Run,
+    Sample,
+    Summary,
+    Window,
+)
 from tests.unit.analyse_runs import cell, failed, measured, run, skipped, window
 
 CELLS = [cell(server, app=app) for server, app in product(("a", "b", "c"), ("plaintext", "json"))]
@@ -126,3 +140,52 @@ def test_a_machine_that_is_twice_as_fast_ranks_the_same(stored: Run) -> None:
 @settings(max_examples=30, deadline=None)
 def test_the_same_run_has_the_same_report(stored: Run) -> None:
     assert analyse(stored) == analyse(stored)
+
+
+LOADS = st.builds(
+    Load,
+    generator=st.sampled_from(["wrk", "h2load"]),
+    connections=st.sampled_from([8, 16]),
+    threads=st.just(1),
+    duration_s=st.just(1),
+    warmup_s=st.just(0),
+    windows=st.just(1),
+    streams=st.sampled_from([1, 2]),
+    requests_per_connection=st.sampled_from([0, 1]),
+)
+VARIED = st.builds(
+    cell,
+    st.sampled_from(["a", "b"]),
+    app=st.sampled_from(["plaintext", "json"]),
+    label=st.sampled_from(["", "loop=uvloop"]),
+    protocol=st.sampled_from(PROTOCOLS),
+    workers=st.integers(1, 2),
+    interface=st.sampled_from(["asgi", "wsgi"]),
+    python=st.sampled_from(["", "3.13"]),
+    requires=st.sampled_from([(), ("x==1",)]),
+    load=LOADS,
+)
+
+
+@given(st.lists(VARIED, max_size=30, unique_by=lambda one: one.id))
+@settings(max_examples=100, deadline=None)
+def test_rows_of_a_table_were_asked_alike_and_have_names_of_their_own(of: list[Cell]) -> None:
+    report = analyse(run(of, [measured(one, 1) for one in of]))
+    assert sorted(row.planned.cell.id for row in all_rows(report)) == sorted(one.id for one in of)
+    for table in report.tables:
+        rows = [row.planned.cell for row in table.rows]
+        assert len({row.name for row in table.rows}) == len(rows)
+        assert {(one.app, one.interface, one.workers) for one in rows} == {(table.app, table.interface, table.workers)}
+        assert {one.load.generator for one in rows} == {table.generator}
+        assert {one.load.connections * one.load.streams for one in rows} == {table.in_flight}
+        assert {one.load.requests_per_connection for one in rows} == {table.requests_per_connection}
+        assert len({one.protocol in ENCRYPTED for one in rows}) == 1
+        assert table.protocols == tuple(each for each in PROTOCOLS if each in {one.protocol for one in rows})
+
+
+@given(st.lists(VARIED, min_size=2, max_size=30, unique_by=lambda one: one.id))
+@settings(max_examples=100, deadline=None)
+def test_no_two_tables_of_a_report_are_headed_alike(of: list[Cell]) -> None:
+    tables = analyse(run(of, [measured(one, 1) for one in of])).tables
+    assert len({title(table, tables) for table in tables}) == len(tables)
+    assert len(set(places(tables))) == len(tables)

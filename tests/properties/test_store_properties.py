@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import fields, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import pytest
 from hypothesis import given
@@ -30,6 +32,7 @@ from servermatrix.model import (
     Skipped,
     Usage,
     Window,
+    Wire,
 )
 from servermatrix.store import RUN_FILE, read_run, reopen_run
 from servermatrix.store.codec import Record, Resumed, decode, encode
@@ -43,36 +46,66 @@ SHARE = st.floats(0, 1e9)
 ROUND = st.integers(1, 50)
 CELL_ID = st.sampled_from(["a/h1", "b/h1", "é|\n"])
 
-LOADS = st.builds(Load, generator=TEXT, connections=COUNT, threads=COUNT, duration_s=COUNT, warmup_s=COUNT, windows=COUNT)
-CELLS = st.builds(Cell, server=TEXT, options=PAIRS, label=TEXT, protocol=TEXT, workers=COUNT, app=TEXT, load=LOADS)
-PLANNED = st.builds(PlannedCell, cell=CELLS, argv=WORDS, load_argv=WORDS, unequal=WORDS)
-EXPECTS = st.builds(Expect, status=COUNT, body=st.none() | TEXT, contains=st.none() | TEXT)
-REQUESTS = st.builds(Request, method=TEXT, path=TEXT, headers=PAIRS, body=TEXT)
-APPS = st.builds(App, name=TEXT, target=TEXT, folder=TEXT, request=REQUESTS, expect=EXPECTS)
-HOSTS = st.builds(Host, system=TEXT, cpu=TEXT, cores=COUNT, memory_bytes=COUNT, python=TEXT, pinned=TEXT)
-HEADERS = st.builds(
+Noun = TypeVar("Noun")
+
+
+def built(noun: Callable[..., Noun], **values: st.SearchStrategy[Any]) -> st.SearchStrategy[Noun]:
+    """Draw nouns of which every field that is stored has a value of its own: a field left out would never be tried."""
+    assert isinstance(noun, type)
+    assert {field.name for field in fields(noun)} == {*values, *(["schema"] if noun is RunHeader else [])}, noun
+    return st.builds(noun, **values)
+
+
+LOADS = built(
+    Load,
+    generator=TEXT,
+    connections=COUNT,
+    threads=COUNT,
+    duration_s=COUNT,
+    warmup_s=COUNT,
+    windows=COUNT,
+    streams=COUNT,
+    requests_per_connection=COUNT,
+)
+CELLS = built(
+    Cell,
+    server=TEXT,
+    options=PAIRS,
+    label=TEXT,
+    protocol=TEXT,
+    workers=COUNT,
+    app=TEXT,
+    load=LOADS,
+    interface=TEXT,
+    python=TEXT,
+    requires=WORDS,
+)
+PLANNED = built(PlannedCell, cell=CELLS, argv=WORDS, load_argv=WORDS, unequal=WORDS)
+EXPECTS = built(Expect, status=COUNT, body=st.none() | TEXT, contains=st.none() | TEXT)
+REQUESTS = built(Request, method=TEXT, path=TEXT, headers=PAIRS, body=TEXT)
+APPS = built(App, name=TEXT, target=TEXT, folder=TEXT, request=REQUESTS, expect=EXPECTS, twins=PAIRS)
+HOSTS = built(Host, system=TEXT, cpu=TEXT, cores=COUNT, memory_bytes=COUNT, python=TEXT, pinned=TEXT)
+HEADERS = built(
     RunHeader,
     id=TEXT,
     started_at=TEXT,
     argv=WORDS,
     seed=st.integers(),
     rounds=COUNT,
-    noise=st.builds(Noise, foreign_cpu=SHARE, steal=SHARE),
-    generator=TEXT,
-    generator_version=TEXT,
+    noise=built(Noise, foreign_cpu=SHARE, steal=SHARE),
+    generators=PAIRS,
     host=HOSTS,
     versions=PAIRS,
     git=TEXT,
     cells=st.lists(PLANNED, max_size=2).map(tuple),
-    excluded=st.lists(st.builds(Excluded, id=TEXT, reason=TEXT), max_size=2).map(tuple),
+    excluded=st.lists(built(Excluded, id=TEXT, reason=TEXT), max_size=2).map(tuple),
     apps=st.lists(APPS, max_size=2).map(tuple),
     settings=PAIRS,
+    equalised=WORDS,
 )
-ERRORS = st.builds(LoadErrors, connect=COUNT, read=COUNT, write=COUNT, status=COUNT, timeout=COUNT)
-STATS = st.builds(
-    LoadStats, requests=COUNT, duration_us=COUNT, histogram=COUNTS, statuses=COUNTS, errors=ERRORS, bytes_read=COUNT
-)
-USAGES = st.builds(
+ERRORS = built(LoadErrors, connect=COUNT, read=COUNT, write=COUNT, status=COUNT, timeout=COUNT)
+STATS = built(LoadStats, requests=COUNT, duration_us=COUNT, histogram=COUNTS, statuses=COUNTS, errors=ERRORS, bytes_read=COUNT)
+USAGES = built(
     Usage,
     wall_us=COUNT,
     server_cpu_us=COUNT,
@@ -85,12 +118,24 @@ USAGES = st.builds(
     throttled_us=COUNT,
     involuntary_switches=COUNT,
 )
-WINDOWS = st.lists(st.builds(Window, stats=STATS, usage=USAGES, discarded=WORDS), max_size=2).map(tuple)
-MEASURED = st.builds(Measured, cell_id=CELL_ID, round=ROUND, started_at=TEXT, startup_s=SHARE, windows=WINDOWS)
-FAILED = st.builds(Failed, cell_id=CELL_ID, round=ROUND, started_at=TEXT, cause=st.sampled_from(Cause), reason=TEXT, log=TEXT)
-SKIPPED = st.builds(Skipped, cell_id=CELL_ID, round=ROUND, started_at=TEXT, reason=TEXT)
-PROOFS = st.builds(Proof, key=TEXT, loop=TEXT, http=TEXT, http_version=TEXT, workers=COUNT, python=TEXT, versions=PAIRS)
-RESUMED = st.builds(Resumed, started_at=TEXT, argv=WORDS)
+WINDOWS = st.lists(built(Window, stats=STATS, usage=USAGES, discarded=WORDS), max_size=2).map(tuple)
+WIRES = st.none() | built(Wire, head_bytes=COUNT, body_bytes=COUNT, framing=TEXT)
+MEASURED = built(Measured, cell_id=CELL_ID, round=ROUND, started_at=TEXT, startup_s=SHARE, windows=WINDOWS, wire=WIRES)
+FAILED = built(Failed, cell_id=CELL_ID, round=ROUND, started_at=TEXT, cause=st.sampled_from(Cause), reason=TEXT, log=TEXT)
+SKIPPED = built(Skipped, cell_id=CELL_ID, round=ROUND, started_at=TEXT, reason=TEXT)
+PROOFS = built(
+    Proof,
+    key=TEXT,
+    loop=TEXT,
+    http=TEXT,
+    http_version=TEXT,
+    workers=COUNT,
+    python=TEXT,
+    versions=PAIRS,
+    interface=TEXT,
+    tls=TEXT,
+)
+RESUMED = built(Resumed, started_at=TEXT, argv=WORDS)
 AFTER_HEADER = st.one_of(MEASURED, FAILED, SKIPPED, PROOFS, RESUMED)
 RECORDS = HEADERS | AFTER_HEADER
 RUNS = st.tuples(HEADERS, st.lists(AFTER_HEADER, max_size=5))

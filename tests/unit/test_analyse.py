@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from servermatrix.analysis.analyse import analyse
-from servermatrix.model import Cause, Estimate, LoadStats, Measured, Report, Sample, Summary
-from tests.unit.analyse_runs import cell, failed, measured, rates, run, series, skipped, window
+from servermatrix.model import Cause, Estimate, LoadStats, Measured, Report, Sample, Summary, Wire
+from tests.unit.analyse_runs import LOAD, cell, failed, measured, rates, run, series, skipped, window
 
 
 def summary_of(report: Report, server: str) -> Summary:
@@ -89,6 +89,46 @@ def test_a_round_that_is_stored_twice_counts_once_and_the_later_one_stands() -> 
     assert found.rounds_ok == 1
     assert found.rps is not None
     assert found.rps.value == 10_000
+
+
+# what was sent
+
+SMALL, LARGE = Wire(head_bytes=80, body_bytes=13, framing="content-length"), Wire(head_bytes=81, body_bytes=13, framing="chunked")
+
+
+def sent(*wires: Wire | None) -> Wire | None:
+    return only([replace(measured(cell("a"), number), wire=wire) for number, wire in enumerate(wires, 1)]).wire
+
+
+def test_what_most_starts_sent_is_what_a_cell_sends() -> None:
+    assert sent(LARGE, SMALL, None, SMALL) == SMALL
+    assert sent(SMALL, LARGE) == SMALL
+    assert sent(LARGE, SMALL) == LARGE
+
+
+def test_what_was_never_looked_at_is_not_known() -> None:
+    assert sent(None, None) is None
+
+
+@pytest.mark.parametrize(
+    ("generator", "protocol", "statuses", "unread"),
+    [
+        ("h2load", "h1", (), True),
+        ("h2load", "h1s", (), True),
+        ("h2load", "h1", ((200, 20_000),), False),
+        ("h2load", "h2c", (), False),
+        ("wrk", "h1", (), False),
+    ],
+)
+def test_a_status_that_h2load_could_not_read_is_told(
+    generator: str,
+    protocol: str,
+    statuses: tuple[tuple[int, int], ...],
+    unread: bool,  # noqa: FBT001 - a table
+) -> None:
+    driven = cell("a", protocol=protocol, load=replace(LOAD, generator=generator))
+    seen = replace(window(), stats=replace(window().stats, statuses=statuses))
+    assert summary_of(analyse(run([driven], [measured(driven, 1, seen)])), "a").status_unread is unread
 
 
 # statuses

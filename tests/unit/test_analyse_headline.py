@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import chain
 
 from servermatrix.analysis.analyse import analyse
 from servermatrix.model import Cause, Cell, Sample
-from tests.unit.analyse_runs import cell, cells, failed, measured, rates, run, series
+from tests.unit.analyse_runs import LOAD, cell, cells, failed, measured, rates, run, series
 
 A, B, C, D = cell("a"), cell("b"), cell("c"), cell("d")
 
@@ -40,7 +41,7 @@ def test_a_long_tie_names_three() -> None:
 
 def test_when_nobody_is_told_apart_the_answer_says_what_could_have_been_seen() -> None:
     said = answer([A, B], series(A, rates(20_000)), series(B, wobbling(20_000)))
-    assert said.startswith("no difference between 2 settings was shown on plaintext; a ratio of 1.")
+    assert said.startswith("no difference between 2 rows was shown on plaintext; a ratio of 1.")
     assert said.endswith("could have been seen")
 
 
@@ -97,6 +98,27 @@ def test_two_tables_are_told_apart_by_what_differs() -> None:
     parts = said.split(". ")
     assert parts[0].startswith("plaintext, 1 worker: a serves")
     assert parts[1].startswith("json, 2 workers: a serves")
+
+
+def test_tables_that_differ_in_interface_reuse_or_generator_are_told_apart_by_it() -> None:
+    wsgi = cell("a", interface="wsgi")
+    reconnecting = cell("a", load=replace(LOAD, requests_per_connection=1))
+    driven = cell("a", load=replace(LOAD, generator="h2load"), protocol="h2c")
+    said = answer([A, wsgi], [measured(A, 1)], [measured(wsgi, 1)])
+    assert [part.partition(":")[0] for part in said.split(". ")] == ["plaintext", "plaintext (WSGI)"]
+    said = answer([A, reconnecting], [measured(A, 1)], [measured(reconnecting, 1)])
+    assert [part.partition(":")[0] for part in said.split(". ")] == ["connections kept open", "a new connection per request"]
+    said = answer([A, driven], [measured(A, 1)], [measured(driven, 1)])
+    assert [part.partition(":")[0] for part in said.split(". ")] == [
+        "HTTP/1.1, driven by fake",
+        "HTTP/2 in the clear, driven by h2load",
+    ]
+
+
+def test_rows_of_several_protocols_are_named_with_their_protocol() -> None:
+    slow, fast = cell("a"), cell("a", protocol="h2c")
+    said = answer([slow, fast], series(slow, rates(10_000)), series(fast, rates(21_000)))
+    assert said == "a h2c serves plaintext 2.10x [2.10, 2.10] as many requests per second as a h1"
 
 
 def test_after_three_tables_the_rest_is_counted() -> None:

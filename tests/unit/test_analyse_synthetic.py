@@ -50,7 +50,7 @@ def test_without_holm_equal_servers_would_be_told_apart_far_more_often() -> None
     for seed in range(MATRICES):
         stored = simulated(cells(SERVERS), ROUNDS, {"cells": EQUAL, "noise": KINDS[0]}, seed)
         rows = [
-            summarise(planned, [sample for sample in stored.samples if sample.cell_id == planned.cell.id], 4)
+            summarise(planned, [sample for sample in stored.samples if sample.cell_id == planned.cell.id], 4, "")
             for planned in stored.header.cells
         ]
         false += bool(contest([row.rps for row in rows], adjust=list).better)

@@ -8,31 +8,109 @@ import pytest
 
 from servermatrix.analysis.analyse import analyse
 from servermatrix.errors import Exit, UsageProblem
-from servermatrix.model import Cause, Estimate, Flag, Ranking
-from tests.unit.analyse_runs import cell, cells, failed, measured, rates, run, series, window
+from servermatrix.model import Cause, Cell, Estimate, Flag, Ranking
+from tests.unit.analyse_runs import LOAD, cell, cells, failed, measured, rates, run, series, window
 
 # tables
 
 
-def test_cells_are_compared_only_with_those_of_the_same_app_protocol_workers_and_connections() -> None:
-    plain = cell("a")
-    others = [
+@pytest.mark.parametrize(
+    "other",
+    [
+        cell("b", app="json"),
+        cell("b", interface="wsgi"),
+        cell("b", protocol="h1s"),
+        cell("b", protocol="h2"),
+        cell("b", workers=2),
+        cell("b", load=replace(LOAD, connections=8)),
+        cell("b", protocol="h2c", load=replace(LOAD, streams=2)),
+        cell("b", load=replace(LOAD, requests_per_connection=1)),
+        cell("b", load=replace(LOAD, generator="h2load")),
+    ],
+    ids=lambda other: f"{other.id} {other.interface} {other.load.generator}",
+)
+def test_cells_that_were_not_asked_alike_are_never_compared(other: Cell) -> None:
+    report = analyse(run([cell("a"), other], [measured(cell("a"), 1), measured(other, 1)]))
+    assert [[row.planned.cell.server for row in table.rows] for table in report.tables] == [["a"], ["b"]]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
         cell("b"),
-        cell("c", app="json"),
-        cell("d", protocol="h2c"),
-        cell("e", workers=2),
-        cell("f", load=replace(plain.load, connections=8)),
+        cell("b", protocol="h2c"),
+        cell("b", protocol="h2c", load=replace(LOAD, connections=8, streams=8)),
+        cell("a", python="3.13"),
+        cell("a", requires=("uvicorn==0.52.0",)),
+        cell("a", options=(("access_log", "on"),), label="access_log=on"),
+    ],
+    ids=lambda other: other.id,
+)
+def test_cells_that_were_asked_alike_are_compared_whatever_serves_them(other: Cell) -> None:
+    report = analyse(run([cell("a"), other], [measured(cell("a"), 1), measured(other, 1)]))
+    assert [len(table.rows) for table in report.tables] == [2]
+
+
+def test_a_table_says_what_its_rows_have_in_common() -> None:
+    load = replace(LOAD, generator="h2load", connections=8, streams=10, requests_per_connection=100)
+    both = [cell("a", protocol="h2", workers=2, interface="rsgi", load=load)]
+    both.append(cell("a", protocol="h1s", workers=2, interface="rsgi", load=replace(load, connections=80, streams=1)))
+    (table,) = analyse(run(both, [measured(one, 1) for one in both])).tables
+    assert (table.app, table.interface, table.protocols, table.workers) == ("plaintext", "rsgi", ("h1s", "h2"), 2)
+    assert (table.in_flight, table.requests_per_connection, table.generator) == (80, 100, "h2load")
+
+
+def test_tables_stand_in_the_order_of_the_plan_with_the_interfaces_of_an_app_together() -> None:
+    of = [
+        cell("a", workers=2),
+        cell("r", interface="rsgi", workers=2),
+        cell("x", interface="other", workers=2),
+        cell("w", interface="wsgi"),
+        cell("a"),
+        cell("a", app="json"),
+        cell("w", interface="wsgi", workers=2),
     ]
-    report = analyse(run([plain, *others], [measured(one, 1) for one in (plain, *others)]))
-    keys = [(table.app, table.protocol, table.workers, table.connections) for table in report.tables]
-    assert keys == [
-        ("plaintext", "h1", 1, 64),
-        ("json", "h1", 1, 64),
-        ("plaintext", "h2c", 1, 64),
-        ("plaintext", "h1", 2, 64),
-        ("plaintext", "h1", 1, 8),
+    tables = analyse(run(of, [measured(one, 1) for one in of])).tables
+    assert [(table.app, table.workers, table.interface) for table in tables] == [
+        ("plaintext", 2, "asgi"),
+        ("plaintext", 2, "wsgi"),
+        ("plaintext", 2, "rsgi"),
+        ("plaintext", 2, "other"),
+        ("plaintext", 1, "asgi"),
+        ("plaintext", 1, "wsgi"),
+        ("json", 1, "asgi"),
     ]
-    assert [len(table.rows) for table in report.tables] == [2, 1, 1, 1, 1]
+
+
+# names
+
+
+def names(*of: Cell, measured_ones: int | None = None) -> dict[str, str]:
+    report = analyse(run(of, [measured(one, 1) for one in of[:measured_ones]]))
+    rows = [*(row for table in report.tables for row in table.rows), *report.not_measured]
+    return {row.planned.cell.id: row.name for row in rows}
+
+
+def test_a_row_is_called_by_its_setting_where_that_tells_it_from_the_others() -> None:
+    a, b = cell("a", label="loop=uvloop", python="3.13"), cell("b", protocol="h2")
+    assert names(a, b) == {a.id: "a[loop=uvloop]@3.13", b.id: "b"}
+
+
+def test_a_row_is_called_by_its_protocol_too_in_a_table_of_several() -> None:
+    one, other, elsewhere = cell("a"), cell("a", protocol="h2c"), cell("a", workers=2)
+    assert names(one, other, elsewhere) == {one.id: "a h1", other.id: "a h2c", elsewhere.id: "a"}
+
+
+def test_a_row_is_called_by_its_load_too_where_connections_differ() -> None:
+    wide = cell("a", protocol="h2c", load=replace(LOAD, connections=64))
+    deep = cell("a", protocol="h2c", load=replace(LOAD, connections=8, streams=8))
+    assert names(wide, deep) == {wide.id: "a c64", deep.id: "a c8m8"}
+    assert names(deep, cell("a"))[deep.id] == "a h2c c8m8"
+
+
+def test_a_row_keeps_its_name_when_the_other_rows_are_not_measured() -> None:
+    one, other = cell("a"), cell("a", protocol="h2c")
+    assert names(one, other, measured_ones=1) == {one.id: "a h1", other.id: "a h2c"}
 
 
 def test_rows_are_the_fastest_first_and_equal_ones_by_id() -> None:
@@ -152,6 +230,19 @@ def test_the_reference_can_be_named_by_setting_or_cell(name: str) -> None:
     assert report.tables[0].reference == b.id
     assert report.tables[0].rows[0].ratio is not None
     assert report.tables[0].rows[0].ratio.value == pytest.approx(2)
+
+
+def test_the_reference_can_be_named_as_its_row_is() -> None:
+    h1, h2c = cell("a"), cell("a", protocol="h2c")
+    stored = run([h1, h2c], [*series(h1, rates(20_000)), *series(h2c, rates(10_000))], 10)
+    assert analyse(stored, "a h2c").tables[0].reference == h2c.id
+    assert analyse(stored, h2c.id).tables[0].reference == h2c.id
+
+
+def test_a_setting_with_several_rows_in_a_table_is_the_reference_by_its_fastest() -> None:
+    b, h1, h2c = cell("b"), cell("a"), cell("a", protocol="h2c")
+    samples = [*series(b, rates(30_000)), *series(h1, rates(10_000)), *series(h2c, rates(20_000))]
+    assert analyse(run([b, h1, h2c], samples, 10), "a").tables[0].reference == h2c.id
 
 
 def test_a_table_without_the_named_reference_uses_its_fastest_row() -> None:

@@ -7,27 +7,29 @@ import pytest
 from rich.cells import cell_len
 
 from servermatrix.render.terminal import to_terminal
+from tests.golden.protocol_examples import PROTOCOL_EXAMPLES
 from tests.golden.report_examples import EXAMPLES, RANKED, TABLE, UVLOOP, WITH_FAILURES, summary
 
+ALL = {**EXAMPLES, **PROTOCOL_EXAMPLES}
 TITLE = "plaintext, HTTP/1.1, 1 worker, 64 connections"
 
 
 def header_at(width: int, name: str) -> list[str]:
-    lines = to_terminal(EXAMPLES[name], width=width, colour=False).splitlines()
+    lines = to_terminal(ALL[name], width=width, colour=False).splitlines()
     return next(line for line in lines[lines.index(TITLE) :] if line.lstrip().startswith("rank ")).split("  ")
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", ALL)
 @pytest.mark.parametrize("width", [200, 100, 80, 60, 40])
 def test_no_line_is_wider_than_the_terminal(name: str, width: int) -> None:
-    lines = to_terminal(EXAMPLES[name], width=width, colour=False).splitlines()
+    lines = to_terminal(ALL[name], width=width, colour=False).splitlines()
     assert max(map(cell_len, lines)) <= width
 
 
-@pytest.mark.parametrize("name", EXAMPLES)
+@pytest.mark.parametrize("name", ALL)
 def test_without_colour_there_is_no_escape_sequence(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FORCE_COLOR", "1")
-    assert "\x1b" not in to_terminal(EXAMPLES[name], width=100, colour=False)
+    assert "\x1b" not in to_terminal(ALL[name], width=100, colour=False)
 
 
 @pytest.mark.parametrize("variable", ["NO_COLOR", "COLUMNS", "TTY_COMPATIBLE", "JUPYTER_COLUMNS"])

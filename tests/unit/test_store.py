@@ -27,6 +27,7 @@ from servermatrix.model import (
     Skipped,
     Usage,
     Window,
+    Wire,
 )
 from servermatrix.store.codec import Record, Resumed, decode, encode
 from tests.golden.report_examples import HEADER, PROOF, UVLOOP
@@ -51,6 +52,7 @@ MEASURED = Measured(
 )
 FAILED = Failed(cell_id="b", round=1, started_at="", cause=Cause.SERVER, reason="it ended with code 1", log="logs/b.log")
 SKIPPED = Skipped(cell_id="b", round=2, started_at="", reason="it failed in round 1")
+SCHEMA_1 = Path(__file__).parents[1] / "golden" / "schema_1"  # a simulated run as a servermatrix of that schema stored it
 NOON = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
 
 
@@ -115,12 +117,48 @@ def test_fields_added_later_have_defaults_in_older_files() -> None:
         del line["windows"][0]["stats"][name]
     for name in ("throttled_us", "involuntary_switches"):
         del line["windows"][0]["usage"][name]
-    del line["windows"][0]["discarded"]
+    del line["windows"][0]["discarded"], line["wire"]
     assert decode(json.dumps(line)) == MEASURED
     header = json.loads(encode(HEADER))
-    for name in ("apps", "settings"):
+    for name in ("apps", "settings", "equalised"):
         del header[name]
     assert decode(json.dumps(header)) == HEADER
+
+
+def test_a_run_of_schema_1_is_read_with_what_was_not_stored_then_as_it_was_then() -> None:
+    run = store.read_run(SCHEMA_1)
+    header = run.header
+    assert (header.schema, header.generators, header.equalised) == (1, (("fake", "1"),), ())
+    cells = [planned.cell for planned in header.cells]
+    assert {(cell.interface, cell.python, cell.requires) for cell in cells} == {("asgi", "", ())}
+    assert {(cell.load.streams, cell.load.requests_per_connection) for cell in cells} == {(1, 0)}
+    assert {sample.cell_id for sample in run.samples} == {cell.id for cell in cells}
+    assert {sample.wire for sample in run.samples if isinstance(sample, Measured)} == {None}
+    assert [(proof.interface, proof.tls) for proof in run.proofs] == [("asgi", "")]
+    assert [app.twins for app in header.apps] == [()]
+
+
+@pytest.mark.parametrize("key", ["generator", "generator_version"])
+def test_a_header_of_schema_1_without_its_generator_is_damaged(key: str) -> None:
+    header = json.loads((SCHEMA_1 / store.RUN_FILE).read_text().splitlines()[0])
+    del header[key]
+    with pytest.raises(ValueError, match=key):
+        decode(json.dumps(header))
+
+
+def test_a_header_of_schema_2_does_without_the_keys_of_schema_1() -> None:
+    header = json.loads(encode(replace(HEADER, generators=(("wrk", "4.1.0"), ("h2load", "")))))
+    assert header["generators"] == [["wrk", "4.1.0"], ["h2load", ""]]
+    assert header["schema"] == 2
+    del header["generators"]
+    with pytest.raises(ValueError, match="generators"):
+        decode(json.dumps({**header, "generator": "wrk", "generator_version": "4.1.0"}))
+
+
+def test_what_an_answer_was_on_the_wire_is_stored() -> None:
+    measured = replace(MEASURED, wire=Wire(head_bytes=119, body_bytes=13, framing="chunked"))
+    assert '"wire":{"head_bytes":119,"body_bytes":13,"framing":"chunked"}' in encode(measured)
+    assert decode(encode(measured)) == measured
 
 
 def test_the_apps_of_a_run_are_stored_with_what_is_asked_and_expected() -> None:
