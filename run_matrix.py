@@ -10,10 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-VENV = Path(os.environ.get("SERVERMATRIX_VENV") or str(HERE / ".venv")).absolute()
+HERE, AGAIN = Path(__file__).resolve().parent, " ".join(map(shlex.quote, [Path(sys.executable).name, *sys.argv]))
+VENV, THIS = Path(os.environ.get("SERVERMATRIX_VENV") or str(HERE / ".venv")).absolute(), os.path.realpath(sys.executable)
 PYTHON, STAMP, UV = str(VENV / "bin" / "python"), VENV / ".servermatrix-stamp", shutil.which("uv")
-THIS, AGAIN = os.path.realpath(sys.executable), " ".join(map(shlex.quote, [Path(sys.executable).name, *sys.argv]))
 
 
 def stop(sentence: str, to_type: str) -> None:
@@ -52,9 +51,9 @@ def set_up(stamp: str, extra: str) -> None:
     VENV.mkdir(parents=True, exist_ok=True)
     STAMP.write_text("unfinished")
     run(*([UV, "venv", "--allow-existing", "--python", THIS, VENV] if UV else [THIS, "-m", "venv", VENV]))
-    install = [UV, "pip", "install", "--python", PYTHON] if UV else [PYTHON, "-m", "pip", "install", "--no-input"]
+    install = [UV, "pip", "install", "--compile", "--python", PYTHON] if UV else [PYTHON, "-m", "pip", "install", "--no-input"]
     run(*install, "-q", "-c", HERE / "constraints.txt", "-e", f"{HERE}{extra}")
-    STAMP.write_text(f"{stamp} {extra}")
+    STAMP.write_text(stamp)
 
 
 def main(args: "list[str]") -> None:
@@ -64,10 +63,11 @@ def main(args: "list[str]") -> None:
     if os.environ.get("RUN_MATRIX_NO_BOOTSTRAP") == "1":
         runpy.run_module("servermatrix", run_name="__main__")  # ends the program by itself
     facts = [(HERE / name).read_text() for name in ("pyproject.toml", "constraints.txt")] + [sys.version, THIS, str(HERE)]
-    stamp, extra = hashlib.sha256("\n".join(facts).encode()).hexdigest(), "[dev]" if args[:1] == ["selftest"] else ""
+    extra = "[full,dev]" if args[:1] == ["selftest"] else "[full]" if {"verify", "full", "--profile=full"} & set(args) else ""
+    stamp = f"{hashlib.sha256(repr(facts).encode()).hexdigest()} {extra}"
     try:
         fcntl.flock(os.open(str(HERE), os.O_RDONLY), fcntl.LOCK_EX)  # of two starts at once one waits; exec lets go of it
-        if not (os.access(PYTHON, os.X_OK) and STAMP.exists() and {stamp, *extra.split()} <= set(STAMP.read_text().split())):
+        if not (os.access(PYTHON, os.X_OK) and STAMP.exists() and STAMP.read_text().startswith(stamp.rstrip("]"))):
             set_up(stamp, extra)
     except OSError as error:
         stop(f"cannot make {VENV}: {error.strerror}.", f"SERVERMATRIX_VENV=DIR {AGAIN}   (or start a copy in a writable place)")

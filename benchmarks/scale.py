@@ -103,6 +103,7 @@ def store_stage(folder: Path, samples: int) -> Mapping[str, float]:
     from servermatrix.measure.run import simulate  # noqa: PLC0415
     from servermatrix.prepare import Setup, Wishes, prepare  # noqa: PLC0415
     from servermatrix.store.codec import encode  # noqa: PLC0415
+    from servermatrix.venues import Venues  # noqa: PLC0415
 
     sets = (("app", ("plaintext", "json", "body", "sleep")), ("workers", ("1", "2", "3", "4", "5")))
     connections = tuple(range(10, 110, 10))
@@ -110,10 +111,10 @@ def store_stage(folder: Path, samples: int) -> Mapping[str, float]:
     overrides = Overrides(sets=sets, connections=connections, rounds=max(1, rounds), generator="fake", seed=1)
     prepared = prepare(Wishes(matrix=folder / "small.yaml", overrides=overrides))
     model = selectors.read_model(folder / "model.yaml")
-    header = describe(prepared, Setup(out=folder, argv=("run",)), {}, datetime.now(UTC))
+    header = describe(prepared, Setup(out=folder, argv=("run",)), Venues(by_want={}), datetime.now(UTC))
     with (folder / store.RUN_FILE).open("w") as file:
         file.write(encode(header) + "\n")
-        for sample in simulate(prepared.generator.plugin, prepared.plan, frozenset(), model, lambda _: None):
+        for sample in simulate(prepared.generators["fake"].plugin, prepared.plan, frozenset(), model, lambda _: None):
             file.write(encode(sample) + "\n")
     return {"cells": len(prepared.plan.cells), "rounds": prepared.plan.rounds}
 

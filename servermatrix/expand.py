@@ -7,11 +7,12 @@ from functools import cache
 from itertools import product
 from typing import NamedTuple
 
+from servermatrix.config.axes import DEFAULT, SHARED_AXES
 from servermatrix.config.matrix import ExcludeEntry, IncludeEntry, Matrix
 from servermatrix.config.options import canonical, offers
-from servermatrix.config.shape import SHARED_AXES
-from servermatrix.contracts import Server
+from servermatrix.contracts import Option, Server
 from servermatrix.errors import ConfigProblems
+from servermatrix.model import HTTP2
 
 Pairs = tuple[tuple[str, str], ...]
 
@@ -19,7 +20,8 @@ Pairs = tuple[tuple[str, str], ...]
 class Draft(NamedTuple):
     """A combination before defaults: a tuple, for there may be 100,000 of them.
 
-    `options` are those that the matrix lists for the server, `added` those that `include` gave it beyond.
+    `options` are those that the matrix lists for the server, `added` those that `include` gave it beyond. `streams` is 0
+    where the protocol has none.
     """
 
     server: str
@@ -28,35 +30,33 @@ class Draft(NamedTuple):
     workers: int
     app: str
     connections: int
+    streams: int = 0
+    requests_per_connection: int = 0
+    python: str = DEFAULT
+    requires: str = DEFAULT
     added: Pairs = ()
 
-    def axis(self, name: str) -> str:
-        """Return the canonical value of a shared axis."""
-        match name:
-            case "protocol":
-                return self.protocol
-            case "workers":
-                return str(self.workers)
-            case "app":
-                return self.app
-            case _:
-                return str(self.connections)
+    def axis(self, name: str) -> str | None:
+        """Return the canonical value of a shared axis; None where the axis does not apply."""
+        if name == "streams" and not self.streams:
+            return None
+        return str(getattr(self, name))
 
 
-def effective(server: Server, chosen: Pairs) -> Pairs:
+def effective(server: Server, chosen: Pairs, protocol: str) -> Pairs:
     """Return all options that apply, sorted by name: defaults filled in, and dropped what its `when` rules out.
 
     An option may depend on one that is dropped itself, so dropping is repeated until nothing changes.
     """
     values = {name: option.default for name, option in server.options.items()} | dict(chosen)
-    while dead := [name for name in values if not _applies(server, name, values)]:
+    while dead := [name for name in values if not _applies(server.options[name], {**values, "protocol": protocol})]:
         for name in dead:
             del values[name]
     return tuple(sorted(values.items()))
 
 
-def _applies(server: Server, name: str, values: Mapping[str, str]) -> bool:
-    return all(values.get(other) in allowed for other, allowed in server.options[name].when.items())
+def _applies(option: Option, values: Mapping[str, str]) -> bool:
+    return all(values.get(other) in allowed for other, allowed in option.when.items())
 
 
 def expand(matrix: Matrix, servers: Mapping[str, Server]) -> tuple[list[Draft], list[Draft]]:
@@ -77,21 +77,23 @@ def expand(matrix: Matrix, servers: Mapping[str, Server]) -> tuple[list[Draft], 
 
 def _product(matrix: Matrix) -> Iterator[Draft]:
     axes = matrix.axes
+    rest = tuple(product(axes.requests_per_connection, axes.python, axes.requires))
     for server, options in matrix.servers:
         names = tuple(name for name, _ in options)
         for values in product(*(values for _, values in options)):
             chosen = tuple(zip(names, values, strict=True))
             for protocol, workers, app, connections in product(axes.protocol, axes.workers, axes.app, axes.connections):
-                yield Draft(server, chosen, protocol, workers, app, connections)
+                for streams, others in product(axes.streams if protocol in HTTP2 else (0,), rest):
+                    yield Draft(server, chosen, protocol, workers, app, connections, streams, *others)
 
 
 def _exclude(
     entries: tuple[ExcludeEntry, ...], drafts: Iterator[Draft], servers: Mapping[str, Server]
 ) -> tuple[list[Draft], list[Draft]]:
     @cache
-    def open_parts(server: str, options: Pairs) -> tuple[ExcludeEntry, ...]:
+    def open_parts(server: str, options: Pairs, protocol: str) -> tuple[ExcludeEntry, ...]:
         """Keep the entries that this setting matches, and of them what remains to be asked of the shared axes."""
-        values = dict(effective(servers[server], options)) | {"server": server}
+        values = dict(effective(servers[server], options, protocol)) | {"server": server}
         matching = (
             entry for entry in entries if all(values.get(key) in wanted for key, wanted in entry if key not in SHARED_AXES)
         )
@@ -100,7 +102,7 @@ def _exclude(
     kept: list[Draft] = []
     removed: list[Draft] = []
     for draft in drafts:
-        parts = open_parts(draft.server, draft.options)
+        parts = open_parts(draft.server, draft.options, draft.protocol)
         gone = any(all(draft.axis(key) in wanted for key, wanted in part) for part in parts)
         (removed if gone else kept).append(draft)
     return kept, removed
@@ -140,12 +142,16 @@ def _own_draft(matrix: Matrix, entry: IncludeEntry, servers: Mapping[str, Server
             (f"matrix.yaml: include {{{shown}}} extends no combination, and without `server` it cannot become one of its own",)
         )
     options = servers[values["server"]].options
-    axes = matrix.axes
+    first = {axis: str(getattr(matrix.axes, axis)[0]) for axis in SHARED_AXES} | values
     return Draft(
         server=values["server"],
         options=tuple((key, canonical(options[key], value)) for key, value in entry if key in options),
-        protocol=values.get("protocol", axes.protocol[0]),
-        workers=int(values.get("workers", axes.workers[0])),
-        app=values.get("app", axes.app[0]),
-        connections=int(values.get("connections", axes.connections[0])),
+        protocol=first["protocol"],
+        workers=int(first["workers"]),
+        app=first["app"],
+        connections=int(first["connections"]),
+        streams=int(first["streams"]) if first["protocol"] in HTTP2 else 0,
+        requests_per_connection=int(first["requests_per_connection"]),
+        python=first["python"],
+        requires=first["requires"],
     )

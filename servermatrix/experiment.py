@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Generator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from collections.abc import Generator as Records
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from servermatrix import store
 from servermatrix.analysis.analyse import analyse
 from servermatrix.errors import Exit, MatrixError, Unfit
-from servermatrix.header import check_same, describe, versions_needed
+from servermatrix.generators import Generator
+from servermatrix.header import check_same, describe
 from servermatrix.measure import run as measuring
-from servermatrix.measure.bench import Bench
+from servermatrix.measure.bench import Bench, Driver
+from servermatrix.measure.certificate import make_certificate
 from servermatrix.measure.host import layout, usable_cores
 from servermatrix.measure.probe import Patience, free_port, port_is_free
 from servermatrix.measure.process import Guard, adopt_orphans
-from servermatrix.model import Cause, Failed, Plan, Proof, Report, Run, RunHeader, Sample, Step
+from servermatrix.model import ENCRYPTED, Cause, Failed, Plan, Proof, Report, Run, RunHeader, Sample, Step
 from servermatrix.prepare import Prepared, Setup
 from servermatrix.render.document import to_json
 from servermatrix.render.markdown import to_markdown
 from servermatrix.store.codec import Resumed
+from servermatrix.venues import Venues, built
 
 BYTES_PER_WINDOW = 40_000
 
@@ -30,6 +34,7 @@ BYTES_PER_WINDOW = 40_000
 class Listener:
     """Who wants to know how far a run is."""
 
+    preparing: Callable[[str], None]
     opened: Callable[[RunHeader, tuple[Sample, ...]], None]
     started: Callable[[Step], None]
     recorded: Callable[[Proof | Sample], None]
@@ -51,36 +56,36 @@ class Opened:
     header: RunHeader
     plan: Plan
     writer: store.RunWriter
+    venues: Venues
     stored: tuple[Sample, ...] = ()
-    versions: Mapping[str, str | None] = field(default_factory=dict)
 
 
 def conduct(prepared: Prepared, setup: Setup, listener: Listener) -> Finished:
     """Run a plan from its first step, into a new run folder."""
-    versions = versions_needed(prepared, setup)
-    header = describe(prepared, setup, versions, _now())
     plan = prepared.plan
     with _claimed(prepared, setup):
+        venues = _venues(prepared, setup, listener)
+        header = describe(prepared, setup, venues, _now())
         store.check_room(setup.out, plan.rounds * sum(BYTES_PER_WINDOW * cell.load.windows for cell in plan.cells))
         with store.open_run(setup.out, header) as writer:
-            return _fill(prepared, setup, listener, Opened(header=header, plan=plan, writer=writer, versions=versions))
+            return _fill(prepared, setup, listener, Opened(header=header, plan=plan, writer=writer, venues=venues))
 
 
 def go_on(prepared: Prepared, setup: Setup, listener: Listener, run_folder: Path) -> Finished:
     """Go on with a stored run: its plan minus its stored steps; Unfit on another machine or with other versions."""
     with _claimed(prepared, setup):
         run = store.read_run(run_folder)
-        versions = versions_needed(prepared, setup)
-        check_same(run.header, describe(prepared, setup, versions, _now()))
+        venues = _venues(prepared, setup, listener)
+        check_same(run.header, describe(prepared, setup, venues, _now()))
         with store.reopen_run(run_folder) as writer:
             writer.append(Resumed(started_at=_now().isoformat(), argv=setup.argv))
-            opened = Opened(header=run.header, plan=prepared.plan, writer=writer, stored=run.samples, versions=versions)
+            opened = Opened(header=run.header, plan=prepared.plan, writer=writer, venues=venues, stored=run.samples)
             return _fill(prepared, setup, listener, opened)
 
 
 def _claimed(prepared: Prepared, setup: Setup) -> contextlib.AbstractContextManager[None]:
     """Keep a second run away; a simulation disturbs nobody."""
-    return contextlib.nullcontext() if prepared.generator.plugin.simulate else store.locked(setup.out)
+    return contextlib.nullcontext() if prepared.simulation else store.locked(setup.out)
 
 
 def _fill(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) -> Finished:
@@ -120,40 +125,52 @@ def exit_code(run: Run, report: Report) -> Exit:
     return Exit.CELL_FAILED if any(cell.status == "failed" for cell in report.not_measured) else Exit.OK
 
 
-def _records(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) -> Generator[Proof | Sample]:
-    if prepared.generator.plugin.simulate is not None:
-        yield from measuring.simulate(prepared.generator.plugin, opened.plan, opened.stored, setup.model, listener.started)
+def _records(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) -> Records[Proof | Sample]:
+    if prepared.simulation is not None:
+        yield from measuring.simulate(prepared.simulation, opened.plan, opened.stored, setup.model, listener.started)
         return
     adopt_orphans()
     guard = Guard()
     try:
-        bench = make_bench(prepared, setup, opened, guard)
+        logs = opened.writer.folder / "logs"
+        logs.mkdir(exist_ok=True)
+        bench = make_bench(prepared, setup, opened.venues, guard, logs)
         yield from measuring.measure(bench, opened.plan, opened.stored, listener.started)
     finally:
         guard.close()
 
 
-def make_bench(prepared: Prepared, setup: Setup, opened: Opened, guard: Guard) -> Bench:
-    """Put together what all steps share."""
-    logs = opened.writer.folder / "logs"
-    logs.mkdir(exist_ok=True)
-    threads = max(cell.load.threads for cell in opened.plan.cells)
+def _venues(prepared: Prepared, setup: Setup, listener: Listener) -> Venues:
+    """Find or make the interpreters; a simulation needs none."""
+    if prepared.simulation is not None:
+        return Venues(by_want={})
+    return built(prepared.servers, prepared.plan.cells, setup.python, listener.preparing)
+
+
+def make_bench(prepared: Prepared, setup: Setup, venues: Venues, guard: Guard, logs: Path) -> Bench:
+    """Put together what all starts of a plan share."""
+    plan = prepared.plan
+    threads = max(cell.load.threads for cell in plan.cells)
+    encrypted = any(cell.protocol in ENCRYPTED for cell in plan.cells)
     return Bench(
-        python=setup.python,
+        venues=venues.by_want,
         servers=prepared.servers,
-        apps={app.name: app for app in opened.plan.apps},
+        apps={app.name: app for app in plan.apps},
         witness=prepared.witness,
-        versions=opened.versions,
-        generator=prepared.generator.plugin,
-        program=prepared.generator.program,
-        program_env=prepared.generator.env,
+        drivers={name: _driver(generator) for name, generator in prepared.generators.items()},
         guard=guard,
         logs=logs.resolve(),
-        noise=opened.plan.noise,
+        noise=plan.noise,
+        certificate=make_certificate() if encrypted else None,
         layout=layout(setup.pin, usable_cores(), threads),
         patience=Patience(ready_s=setup.ready_s),
         pick_port=fixed_port(setup.port) if setup.port else free_port,
     )
+
+
+def _driver(generator: Generator) -> Driver:
+    missing = f"{generator.missing}; {generator.tip}" if generator.missing else ""
+    return Driver(plugin=generator.plugin, program=generator.program, env=generator.env, missing=missing)
 
 
 def fixed_port(port: int) -> Callable[[str], int]:

@@ -3,39 +3,26 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from servermatrix import __version__, store
-from servermatrix.contracts import Launch, LoadGenerator, Shot
+from servermatrix.contracts import BACKLOG, GRACEFUL_S, KEEP_ALIVE_S, Launch, LoadGenerator, Shot
 from servermatrix.errors import Unfit
-from servermatrix.measure.bench import HOST
-from servermatrix.measure.environments import distributions, installed
+from servermatrix.measure.bench import HOST, Wanted, wanted
 from servermatrix.measure.host import fingerprint, git_state, layout, usable_cores
 from servermatrix.measure.window import TIMEOUT_SPARE_S
-from servermatrix.model import App, Load, PlannedCell, RunHeader
+from servermatrix.model import ENCRYPTED, HTTP2, App, Cell, Load, Plan, PlannedCell, RunHeader
 from servermatrix.prepare import Prepared, Setup
+from servermatrix.venues import Venues
 
 SHOWN_PORT = 8000
 
-Options = tuple[tuple[str, str], ...]
 
-
-def versions_needed(prepared: Prepared, setup: Setup) -> dict[str, str | None]:
-    """Read the versions of everything that the plan's servers are made of, in the servers' interpreter."""
-    if prepared.generator.plugin.simulate is not None:
-        return {}
-    names: set[str] = set()
-    for cell in prepared.plan.cells:
-        server = prepared.servers[cell.server]
-        launch = _shown_launch(setup.python, prepared.apps[cell.app], cell.options, cell.protocol, cell.workers)
-        names.update(distributions((*server.requires, *server.needs(launch))))
-    return installed(setup.python, names)
-
-
-def describe(prepared: Prepared, setup: Setup, versions: Mapping[str, str | None], now: datetime) -> RunHeader:
+def describe(prepared: Prepared, setup: Setup, venues: Venues, now: datetime) -> RunHeader:
     """Make the first record of the run file."""
     plan = prepared.plan
     threads = max(cell.load.threads for cell in plan.cells)
@@ -46,80 +33,107 @@ def describe(prepared: Prepared, setup: Setup, versions: Mapping[str, str | None
         seed=plan.seed,
         rounds=plan.rounds,
         noise=plan.noise,
-        generator=prepared.generator.name,
-        generator_version=prepared.generator.version,
+        generators=tuple((each.name, each.version) for each in prepared.generators.values()),
         host=fingerprint(layout(setup.pin, usable_cores(), threads)),
-        versions=tuple(sorted([("servermatrix", __version__), *((name, each) for name, each in versions.items() if each)])),
+        versions=tuple(sorted([("servermatrix", __version__), *venues.versions()])),
         git=git_state(Path.cwd()),
-        cells=planned_cells(prepared, setup),
+        cells=planned_cells(prepared, venues),
         excluded=plan.excluded,
         apps=plan.apps,
         settings=setup.stored(),
+        equalised=() if prepared.simulation else tuple(equalised(plan)),
     )
 
 
-def planned_cells(prepared: Prepared, setup: Setup) -> tuple[PlannedCell, ...]:
+def equalised(plan: Plan) -> Iterator[str]:
+    """Say what was asked of every server alike, a sentence each."""
+    yield (
+        f"every server that lets one choose was asked for a backlog of {BACKLOG}, an idle keep-alive time of {KEEP_ALIVE_S} s, "
+        f"{GRACEFUL_S} s to end in, and no log below warnings"
+    )
+    logging = any(("access_log", "on") in cell.options for cell in plan.cells)
+    yield "access logs are off" + (" but where a row says that its is on, which then goes to a file" if logging else "")
+    yield "every start is in an empty folder, with the same few environment variables, on a free port of 127.0.0.1"
+    if any(cell.protocol in ENCRYPTED for cell in plan.cells):
+        yield "all servers present the same certificate, made for this run, with a key on P-256"
+    if any(cell.protocol in HTTP2 - ENCRYPTED for cell in plan.cells):
+        yield "HTTP/2 in the clear is spoken from the first byte on (prior knowledge), without an upgrade from HTTP/1.1"
+
+
+def planned_cells(prepared: Prepared, venues: Venues) -> tuple[PlannedCell, ...]:
     """Say with which commands each cell is started and driven, on a port chosen for show.
 
     Cells that differ in their load only share the command of the server, and the other way round.
     """
-    python = setup.shown_python()
 
     @cache
-    def argv(server: str, options: Options, protocol: str, workers: int, app: str) -> tuple[str, ...]:
-        launch = _shown_launch(python, prepared.apps[app], options, protocol, workers)
-        return tuple(prepared.servers[server].argv(launch))
+    def launched(key: LaunchKey) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        server, python = prepared.servers[key.server], venues.shown_python(key.venue)
+        launch = _shown_launch(python, prepared.apps[key.app], key)
+        return tuple(server.argv(launch)), server.unequal(launch)
 
     @cache
-    def load_argv(load: Load, app: str) -> tuple[str, ...]:
-        plugin = prepared.generator.plugin
-        return tuple(plugin.argv(_shown_shot(plugin, load, prepared.apps[app])))
+    def load_argv(load: Load, app: str, protocol: str) -> tuple[str, ...]:
+        plugin = prepared.generators[load.generator].plugin
+        return tuple(plugin.argv(_shown_shot(plugin, load, prepared.apps[app], protocol)))
 
-    return tuple(
-        PlannedCell(
-            cell=cell,
-            argv=argv(cell.server, cell.options, cell.protocol, cell.workers, cell.app),
-            load_argv=load_argv(cell.load, cell.app),
-            unequal=prepared.servers[cell.server].unequal,
-        )
-        for cell in prepared.plan.cells
-    )
+    def planned(cell: Cell) -> PlannedCell:
+        key = LaunchKey(cell.server, cell.options, cell.protocol, cell.workers, cell.app, cell.interface, wanted(cell))
+        argv, unequal = launched(key)
+        return PlannedCell(cell=cell, argv=argv, load_argv=load_argv(cell.load, cell.app, cell.protocol), unequal=unequal)
+
+    return tuple(map(planned, prepared.plan.cells))
 
 
-def _shown_launch(python: str, app: App, options: Options, protocol: str, workers: int) -> Launch:
+class LaunchKey(NamedTuple):
+    """What a server's command line depends on, besides port and folder."""
+
+    server: str
+    options: tuple[tuple[str, str], ...]
+    protocol: str
+    workers: int
+    app: str
+    interface: str
+    venue: Wanted
+
+
+def _shown_launch(python: str, app: App, key: LaunchKey) -> Launch:
     return Launch(
         python=python,
-        target=app.target,
+        target=app.target_for(key.interface) or app.target,
         host=HOST,
         port=SHOWN_PORT,
-        workers=workers,
-        protocol=protocol,
-        options=dict(options),
+        workers=key.workers,
+        protocol=key.protocol,
+        options=dict(key.options),
         folder=".",
     )
 
 
-def _shown_shot(plugin: LoadGenerator, load: Load, app: App) -> Shot:
+def _shown_shot(plugin: LoadGenerator, load: Load, app: App, protocol: str) -> Shot:
     return Shot(
         program=plugin.program,
-        url=f"http://{HOST}:{SHOWN_PORT}{app.request.path}",
+        url=f"{'https' if protocol in ENCRYPTED else 'http'}://{HOST}:{SHOWN_PORT}{app.request.path}",
+        protocol=protocol,
+        streams=load.streams,
+        requests_per_connection=load.requests_per_connection,
         request=app.request,
         connections=load.connections,
         threads=load.threads,
         duration_s=load.duration_s,
         timeout_s=load.duration_s + TIMEOUT_SPARE_S,
         folder=".",
-        result="result.json",
+        result="result",
     )
 
 
 def check_same(stored: RunHeader, now: RunHeader) -> None:
     """Refuse to mix machines, versions or generators in one run; Unfit names what differs."""
     pairs = (
-        ("machine", stored.host, now.host),
-        ("installed versions", stored.versions, now.versions),
-        ("generator", (stored.generator, stored.generator_version), (now.generator, now.generator_version)),
+        ("the machine", stored.host, now.host),
+        ("the installed versions", stored.versions, now.versions),
+        ("the load generators", stored.generators, now.generators),
     )
     for what, before, after in pairs:
         if before != after:
-            raise Unfit(f"the {what} changed since run {stored.id} began", "start a new run: leave --resume out")
+            raise Unfit(f"{what} changed since run {stored.id} began", "start a new run: leave --resume out")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from servermatrix.analysis.grouping import table_key
 from servermatrix.analysis.stats import rounds_needed
 from servermatrix.model import Plan
 from servermatrix.plan import estimate_s
@@ -23,7 +24,7 @@ class Outlook:
 
 def outlook(plan: Plan) -> Outlook:
     """Look ahead at a plan."""
-    tables = Counter((cell.app, cell.protocol, cell.workers, cell.load.connections) for cell in plan.cells)
+    tables = Counter(map(table_key, plan.cells))
     largest = max(tables.values())
     return Outlook(
         seconds=estimate_s(plan),

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import cache
 from itertools import islice
 
+from servermatrix.config.axes import DEFAULT
 from servermatrix.config.matrix import Matrix
-from servermatrix.contracts import Launch, Server
+from servermatrix.contracts import Launch, LoadGenerator, Server
 from servermatrix.errors import ConfigProblems, NothingSelected, UsageProblem
 from servermatrix.expand import Draft, Pairs, effective, expand
+from servermatrix.globs import any_matches
 from servermatrix.model import App, Cell, Excluded, Load, Plan
 from servermatrix.suggest import did_you_mean, listed
+
+# Protocol -> the generator that drives it: its name and its plug-in.
+Drivers = Mapping[str, tuple[str, LoadGenerator]]
 
 EXCLUDED_BY_USER = "excluded by matrix.yaml"
 STEP_OVERHEAD_S = 0.9
@@ -24,18 +28,18 @@ def make_plan(
     matrix: Matrix,
     servers: Mapping[str, Server],
     apps: Mapping[str, App],
-    generator: str,
+    drivers: Drivers,
     seed: int,
     *,
     keep: tuple[str, ...] = (),
-    spoken: tuple[str, ...] | None = None,
 ) -> Plan:
-    """Combine the matrix into cells; `spoken` are the generator's protocols (None: all), `keep` selects ids by glob.
+    """Combine the matrix into cells; `keep` selects ids by glob.
 
     Raises ConfigProblems when the matrix leaves no cell, NothingSelected when `keep` does not, UsageProblem for an app
     that is not in `apps`.
     """
-    cells, excluded = _sorted_out(matrix, servers, _builder(matrix, servers, generator), _objector(servers, generator, spoken))
+    _check_apps(matrix, apps)
+    cells, excluded = _sorted_out(matrix, servers, _builder(matrix, servers, drivers), _objector(servers, apps, drivers))
     if not cells:
         raise ConfigProblems((_no_cells(excluded),))
     if keep:
@@ -43,7 +47,7 @@ def make_plan(
     return Plan(
         cells=tuple(cells.values()),
         excluded=tuple(excluded.values()),
-        apps=_apps(cells.values(), apps),
+        apps=tuple(apps[name] for name in dict.fromkeys(cell.app for cell in cells.values())),
         rounds=matrix.rounds,
         seed=seed,
         noise=matrix.noise,
@@ -69,38 +73,55 @@ def _sorted_out(
     return {cell_id: cell for cell_id, cell in found.items() if reasons[cell_id] is None}, excluded
 
 
+def impossible(
+    matrix: Matrix, servers: Mapping[str, Server], drivers: Drivers, keep: tuple[str, ...] = ()
+) -> tuple[tuple[Cell, str], ...]:
+    """Return the cells that their server cannot run, each with the sentence.
+
+    What the user excluded is not among them, nor what only the generator or the app cannot do.
+    """
+    object_to = _server_objector(servers)
+    kept, _ = expand(matrix, servers)
+    cells = _by_id(map(_builder(matrix, servers, drivers), kept))
+    said = ((cell, object_to(cell)) for cell_id, cell in cells if not keep or any_matches(cell_id, keep))
+    return tuple((cell, reason) for cell, reason in said if reason is not None)
+
+
 @dataclass(frozen=True, slots=True)
 class _Setting:
     options: Pairs
     label: str
+    interface: str
 
 
-def _setting(server: Server, chosen: Pairs) -> _Setting:
-    options = effective(server, chosen)
+def _setting(server: Server, chosen: Pairs, protocol: str) -> _Setting:
+    options = effective(server, chosen, protocol)
     shown = (f"{name}={value}" for name, value in options if server.options[name].in_id or value != server.options[name].default)
-    return _Setting(options, ",".join(shown))
+    return _Setting(options, ",".join(shown), server.interface(_some_launch(options, protocol, 1)))
 
 
-def _builder(matrix: Matrix, servers: Mapping[str, Server], generator: str) -> Callable[[Draft], Cell]:
+def _builder(matrix: Matrix, servers: Mapping[str, Server], drivers: Drivers) -> Callable[[Draft], Cell]:
     """Return the function that makes a cell of a draft; what many cells share is made once."""
 
     @cache
-    def setting(server: str, chosen: Pairs) -> _Setting:
-        return _setting(servers[server], chosen)
+    def setting(server: str, chosen: Pairs, protocol: str) -> _Setting:
+        return _setting(servers[server], chosen, protocol)
 
     @cache
-    def load(connections: int) -> Load:
+    def load(protocol: str, connections: int, streams: int, requests_per_connection: int) -> Load:
         return Load(
-            generator=generator,
+            generator=drivers[protocol][0],
             connections=connections,
             threads=matrix.load.threads,
             duration_s=matrix.load.duration_s,
             warmup_s=matrix.load.warmup_s,
             windows=matrix.load.windows,
+            streams=max(1, streams),
+            requests_per_connection=requests_per_connection,
         )
 
     def build(draft: Draft) -> Cell:
-        found = setting(draft.server, draft.options + draft.added)
+        found = setting(draft.server, draft.options + draft.added, draft.protocol)
         return Cell(
             server=draft.server,
             options=found.options,
@@ -108,7 +129,10 @@ def _builder(matrix: Matrix, servers: Mapping[str, Server], generator: str) -> C
             protocol=draft.protocol,
             workers=draft.workers,
             app=draft.app,
-            load=load(draft.connections),
+            load=load(draft.protocol, draft.connections, draft.streams, draft.requests_per_connection),
+            interface=found.interface,
+            python="" if draft.python == DEFAULT else draft.python,
+            requires=() if draft.requires == DEFAULT else tuple(draft.requires.split()),
         )
 
     return build
@@ -124,18 +148,35 @@ def _by_id(cells: Iterable[Cell]) -> Iterator[tuple[str, Cell]]:
             yield cell_id, cell
 
 
-def _objector(servers: Mapping[str, Server], generator: str, spoken: tuple[str, ...] | None) -> Callable[[Cell], str | None]:
-    """Return the function that says why a cell cannot run; it asks the plug-in once, whatever the apps and loads."""
+def _objector(servers: Mapping[str, Server], apps: Mapping[str, App], drivers: Drivers) -> Callable[[Cell], str | None]:
+    """Return the function that says why a cell cannot run: for its server, its generator or its app."""
+    of_server = _server_objector(servers)
+
+    def object_to(cell: Cell) -> str | None:
+        said, (generator, plugin), load = of_server(cell), drivers[cell.protocol], cell.load
+        if said is not None:
+            return said
+        if cell.protocol not in plugin.protocols:
+            return f"{generator} does not speak {cell.protocol}"
+        if load.requests_per_connection and not plugin.reconnects:
+            return f"{generator} keeps its connections: it cannot open a new one per {load.requests_per_connection} requests"
+        if apps[cell.app].target_for(cell.interface) is None:
+            return f"the app {cell.app} is not written for {cell.interface.upper()}"
+        return None
+
+    return object_to
+
+
+def _server_objector(servers: Mapping[str, Server]) -> Callable[[Cell], str | None]:
+    """Return the function that says why a server cannot run a cell; it asks the plug-in once, whatever the apps and loads."""
 
     @cache
-    def object_to(server: str, options: Pairs, protocol: str, workers: int) -> str | None:
+    def objection(server: str, options: Pairs, protocol: str, workers: int) -> str | None:
         if protocol not in servers[server].protocols:
             return f"{server} does not speak {protocol}"
-        if spoken is not None and protocol not in spoken:
-            return f"{generator} does not speak {protocol}"
         return servers[server].objection(_some_launch(options, protocol, workers))
 
-    return lambda cell: object_to(cell.server, cell.options, cell.protocol, cell.workers)
+    return lambda cell: objection(cell.server, cell.options, cell.protocol, cell.workers)
 
 
 def _some_launch(options: Pairs, protocol: str, workers: int) -> Launch:
@@ -160,8 +201,8 @@ def _no_cells(excluded: Mapping[str, Excluded]) -> str:
 def _selected(
     cells: dict[str, Cell], excluded: dict[str, Excluded], keep: tuple[str, ...]
 ) -> tuple[dict[str, Cell], dict[str, Excluded]]:
-    chosen = {cell_id: cell for cell_id, cell in cells.items() if _any_matches(cell_id, keep)}
-    left_out = {cell_id: item for cell_id, item in excluded.items() if _any_matches(cell_id, keep)}
+    chosen = {cell_id: cell for cell_id, cell in cells.items() if any_matches(cell_id, keep)}
+    left_out = {cell_id: item for cell_id, item in excluded.items() if any_matches(cell_id, keep)}
     if chosen:
         return chosen, left_out
     for item in left_out.values():
@@ -173,33 +214,10 @@ def _selected(
     )
 
 
-def _any_matches(cell_id: str, patterns: tuple[str, ...]) -> bool:
-    return any(matches(cell_id, pattern) for pattern in patterns)
-
-
-def matches(cell_id: str, pattern: str) -> bool:
-    """Tell whether a glob matches the whole id; unlike in fnmatch, brackets are literal, for ids are full of them."""
-    return _compiled(pattern).fullmatch(cell_id) is not None
-
-
-@lru_cache(maxsize=256)
-def _compiled(pattern: str) -> re.Pattern[str]:
-    parts = re.split(r"(\*+|\?)", pattern)
-    return re.compile("".join(_regex(part) for part in parts), re.DOTALL)
-
-
-def _regex(part: str) -> str:
-    if part == "?":
-        return "."
-    return ".*" if part.startswith("*") else re.escape(part)
-
-
-def _apps(cells: Iterable[Cell], apps: Mapping[str, App]) -> tuple[App, ...]:
-    names = dict.fromkeys(cell.app for cell in cells)
-    for name in names:
+def _check_apps(matrix: Matrix, apps: Mapping[str, App]) -> None:
+    for name in matrix.axes.app:
         if name not in apps:
             raise UsageProblem(f"there is no app {name!r}; there are {listed(apps)}{did_you_mean(name, apps)}")
-    return tuple(apps[name] for name in names)
 
 
 def seconds_per_step(load: Load) -> float:

@@ -12,15 +12,12 @@ from pathlib import Path
 
 from servermatrix import plan, plugins
 from servermatrix.config import applications
-from servermatrix.config.matrix import read_matrix
+from servermatrix.config.matrix import Matrix, read_matrix
 from servermatrix.config.overrides import Overrides, override
 from servermatrix.contracts import LoadGenerator, Server
-from servermatrix.errors import Unfit, UsageProblem
-from servermatrix.measure import tools
-from servermatrix.model import App, Plan, RunHeader
-from servermatrix.suggest import did_you_mean, listed
-
-PREFERRED, FALLBACK = "wrk", "builtin"
+from servermatrix.errors import Unfit
+from servermatrix.generators import Generator, Search, choose_generators, find_generator
+from servermatrix.model import App, Cell, Plan, RunHeader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,33 +55,27 @@ class Setup:
             ("ready_s", str(self.ready_s)),
         )
 
-    def shown_python(self) -> str:
-        """Name the interpreter as one would type it here."""
-        here = os.path.relpath(self.python)
-        return self.python if here.startswith("..") else here
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Generator:
-    """A load generator that was found: its plug-in, its program and its version; `notice` says why it is not another."""
-
-    name: str
-    plugin: LoadGenerator
-    program: str = ""
-    env: tuple[tuple[str, str], ...] = ()
-    version: str = ""
-    notice: str = ""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A plan with all that it needs."""
+    """A plan with all that it needs; `generators` are those that drive its cells, by name."""
 
     plan: Plan
     servers: Mapping[str, Server]
     apps: Mapping[str, App]
     witness: App
-    generator: Generator
+    generators: Mapping[str, Generator]
+
+    @property
+    def simulation(self) -> LoadGenerator | None:
+        """Return the generator that answers without starting a server, None when the plan is measured."""
+        return next((each.plugin for each in self.generators.values() if each.plugin.simulate is not None), None)
+
+
+def shown_path(path: str) -> str:
+    """Name a program as one would type it here."""
+    here = os.path.relpath(path)
+    return path if here.startswith("..") else here
 
 
 def matrix_path(wished: Path | None) -> Path:
@@ -103,30 +94,87 @@ def tools_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "servermatrix" / "tools"
 
 
-def prepare(wishes: Wishes, *, find_tools: bool = True) -> Prepared:
-    """Make the plan that was wished for; without `find_tools` the generator is taken as it is named."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ingredients:
+    """What a plan is made from; `chosen` says by protocol which generator drives it, `search` where they are looked for."""
+
+    matrix: Matrix
+    servers: Mapping[str, Server]
+    apps: Mapping[str, App]
+    search: Search
+    chosen: Mapping[str, Generator]
+
+    @property
+    def drivers(self) -> plan.Drivers:
+        """Return by protocol the generator's name and plug-in."""
+        return {protocol: (generator.name, generator.plugin) for protocol, generator in self.chosen.items()}
+
+
+def gather(wishes: Wishes) -> Ingredients:
+    """Read plug-ins and matrix and lay the wishes over them; generators are taken as they are named."""
     servers = plugins.load_servers(wishes.plugin_folders)
     generators = plugins.load_generators(wishes.plugin_folders)
     names = applications.app_names()
     matrix = read_matrix(matrix_path(wishes.matrix), wishes.profile, servers, generators, names)
     matrix = override(matrix, wishes.overrides, servers)
-    generator = choose_generator(matrix.load.generator, generators, find_tools=find_tools)
     apps = {name: applications.builtin_app(name) for name in names}
     if wishes.overrides.app is not None:
         apps[wishes.overrides.app.name] = wishes.overrides.app
+    search = Search(plugins=generators, tools_dir=tools_folder(), tools=False)
+    chosen = choose_generators(search, matrix.load.generator, matrix.protocols())
+    return Ingredients(matrix=matrix, servers=servers, apps=apps, search=search, chosen=chosen)
+
+
+def prepare(wishes: Wishes, *, find_tools: bool = True) -> Prepared:
+    """Make the plan that was wished for; with `find_tools`, raises Unfit when no cell of it could be driven."""
+    found = gather(wishes)
     seed = wishes.overrides.seed
     seed = secrets.randbelow(2**31) if seed is None else seed
-    spoken = generator.plugin.protocols
-    made = plan.make_plan(matrix, servers, apps, generator.name, seed, keep=wishes.keep, spoken=spoken)
+    made = plan.make_plan(found.matrix, found.servers, found.apps, found.drivers, seed, keep=wishes.keep)
+    if find_tools:
+        named, found = found, _with_tools(found, made)
+        if found.drivers != named.drivers:
+            made = plan.make_plan(found.matrix, found.servers, found.apps, found.drivers, seed, keep=wishes.keep)
     if wishes.overrides.budget_s is not None:
         made = plan.fit_rounds(made, wishes.overrides.budget_s)
-    return Prepared(plan=made, servers=servers, apps=apps, witness=applications.builtin_app("witness"), generator=generator)
+    return Prepared(
+        plan=made,
+        servers=found.servers,
+        apps=found.apps,
+        witness=applications.builtin_app("witness"),
+        generators=used_generators(made, {found.chosen[name].name: found.chosen[name] for name in _protocols(made)}),
+    )
+
+
+def _with_tools(found: Ingredients, made: Plan) -> Ingredients:
+    """Look for the generators of the cells that were selected; what only the others would need may be missing."""
+    chosen = choose_generators(replace(found.search, tools=True), found.matrix.load.generator, _protocols(made))
+    return replace(found, chosen={**found.chosen, **chosen})
+
+
+def _protocols(made: Plan) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(cell.protocol for cell in made.cells))
+
+
+def impossible(wishes: Wishes) -> tuple[tuple[Cell, str], ...]:
+    """Return the cells of the wishes that their server cannot run, each with the reason."""
+    found = gather(wishes)
+    return plan.impossible(found.matrix, found.servers, found.drivers, wishes.keep)
+
+
+def used_generators(made: Plan, generators: Mapping[str, Generator]) -> dict[str, Generator]:
+    """Keep the generators that some cell is driven by; Unfit when all of these are missing."""
+    used = {name: generators[name] for name in dict.fromkeys(cell.load.generator for cell in made.cells)}
+    if all(generator.missing for generator in used.values()):
+        one = next(iter(used.values()))
+        raise Unfit(f"{one.missing}, and every cell that was selected needs it", one.tip)
+    return used
 
 
 def prepare_stored(header: RunHeader, plugin_folders: tuple[Path, ...]) -> Prepared:
     """Make the plan of a stored run again, from its header alone."""
     servers = plugins.load_servers(plugin_folders)
-    generators = plugins.load_generators(plugin_folders)
+    search = Search(plugins=plugins.load_generators(plugin_folders), tools_dir=tools_folder())
     stored = Plan(
         cells=tuple(planned.cell for planned in header.cells),
         excluded=header.excluded,
@@ -143,7 +191,7 @@ def prepare_stored(header: RunHeader, plugin_folders: tuple[Path, ...]) -> Prepa
         servers=servers,
         apps={app.name: app for app in header.apps},
         witness=applications.builtin_app("witness"),
-        generator=choose_generator(header.generator, generators),
+        generators=used_generators(stored, {name: find_generator(search, name) for name, _ in header.generators}),
     )
 
 
@@ -158,30 +206,3 @@ def stored_setup(header: RunHeader, setup: Setup) -> Setup:
         ready_s=int(stored.get("ready_s", setup.ready_s)),
         model=json.loads(stored.get("model", "{}")),
     )
-
-
-def choose_generator(
-    wished: str | None,
-    generators: Mapping[str, LoadGenerator],
-    *,
-    find_tools: bool = True,
-    tools_dir: Path | None = None,
-    environment: Mapping[str, str] | None = None,
-) -> Generator:
-    """Find the wished generator, Unfit when its program is not to be had; unwished, fall back to the built-in one."""
-    name = wished or PREFERRED
-    if name not in generators:
-        raise UsageProblem(f"there is no load generator {name!r}; there are {listed(generators)}{did_you_mean(name, generators)}")
-    plugin = generators[name]
-    if not plugin.program or not find_tools:
-        version = "" if plugin.program else plugin.version("")
-        return Generator(name=name, plugin=plugin, program=plugin.program, version=version)
-    found = tools.find(plugin.program, plugin.packages, tools_dir or tools_folder(), environment=environment)
-    if isinstance(found, tools.Tool):
-        version = tools.check(found, plugin, environment=environment)
-        return Generator(name=name, plugin=plugin, program=found.path, env=found.env, version=version)
-    if wished:
-        raise Unfit(f"{found.program} is not here and could not be fetched: {found.why}", f"type: {found.command}")
-    fallback = generators[FALLBACK]
-    notice = f"{found.program} could not be had ({found.why}); going on with the built-in generator. For {name}: {found.command}"
-    return Generator(name=FALLBACK, plugin=fallback, version=fallback.version(""), notice=notice)

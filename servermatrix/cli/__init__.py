@@ -19,6 +19,7 @@ from servermatrix.errors import Exit, MatrixError
 COMMANDS = {
     "run": "Measure the cells of the matrix and print the tables.",
     "plan": "Print every cell with its command, what is excluded and why.",
+    "verify": "Start every setting once, without load, and say what really ran.",
     "report": "Make reports again from stored runs.",
     "doctor": "Say what is installed, what is missing and what to type.",
     "init": "Write a commented matrix.yaml into the current folder.",

@@ -11,7 +11,7 @@ from servermatrix import plugins
 from servermatrix.cli.selectors import PYTHON
 from servermatrix.cli.show import AS_JSON
 from servermatrix.errors import Exit
-from servermatrix.measure.doctor import examine
+from servermatrix.measure.doctor import examine, extras
 from servermatrix.prepare import tools_folder
 from servermatrix.render import findings
 
@@ -23,6 +23,6 @@ from servermatrix.render import findings
 def doctor(python: str, runners: tuple[Path, ...], *, as_json: bool) -> None:
     """Say what is installed, what is missing and what to type, and whether this machine is quiet enough."""
     servers, generators = plugins.load_servers(runners), plugins.load_generators(runners)
-    found = tuple(examine(servers, generators, python, tools_folder()))
+    found = tuple(examine(servers, generators, python, tools_folder(), extras()))
     click.echo(findings.to_json(found) if as_json else findings.to_text(found), nl=False)
     sys.exit(Exit.OK if all(finding.fit for finding in found) else Exit.UNFIT)

@@ -28,7 +28,7 @@ class Progress:
         self._steps = self._before = 0
         self._began = time.monotonic()
         self._now = ""
-        self.listener = Listener(opened=self._opened, started=self._started, recorded=self._recorded)
+        self.listener = Listener(preparing=tell, opened=self._opened, started=self._started, recorded=self._recorded)
 
     def __enter__(self) -> Self:
         if self._live is not None:

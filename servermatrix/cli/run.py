@@ -5,11 +5,10 @@ from __future__ import annotations
 import sys
 
 import click
-from click.core import ParameterSource
 
 from servermatrix import experiment, store
 from servermatrix.cli.live import Progress
-from servermatrix.cli.selectors import conducting, selecting
+from servermatrix.cli.selectors import conducting, selecting, typed_besides
 from servermatrix.cli.show import AS_JSON, show, tell
 from servermatrix.errors import UsageProblem
 from servermatrix.outlook import outlook
@@ -39,27 +38,23 @@ def run(wishes: Wishes, setup: Setup, *, resume: str | None, as_json: bool, quie
     sys.exit(finished.exit_code)
 
 
-def _typed_besides(allowed: frozenset[str]) -> list[str]:
-    """List the options of this command that were typed and are not among those allowed."""
-    context = click.get_current_context()
-    others = [param for param in context.command.params if param.name not in allowed]
-    return [param.opts[0] for param in others if context.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE]
-
-
 def _prepared(wishes: Wishes, setup: Setup) -> Prepared:
     prepared = prepare(wishes)
-    simulated = prepared.generator.plugin.simulate is not None
+    simulated = prepared.simulation is not None
     if simulated != bool(setup.model):
         lacking = "needs a model to answer from" if simulated else "measures and takes no model"
-        raise UsageProblem(f"the generator {prepared.generator.name} {lacking}", "give both or neither: --load fake --fake FILE")
-    if prepared.generator.notice:
-        tell(prepared.generator.notice)
+        raise UsageProblem(
+            f"the generator {listed(prepared.generators)} {lacking}", "give both or neither: --load fake --fake FILE"
+        )
+    for generator in prepared.generators.values():
+        for notice in filter(None, (generator.notice, generator.missing and f"{generator.missing}; {generator.tip}")):
+            tell(notice)
     tell(planned.announcement(outlook(prepared.plan), prepared.plan.rounds))
     return prepared
 
 
 def _go_on(wishes: Wishes, setup: Setup, resume: str, progress: Progress) -> experiment.Finished:
-    if refused := _typed_besides(WITH_RESUME):
+    if refused := typed_besides(WITH_RESUME):
         raise UsageProblem(f"--resume goes on as the run began; it cannot be changed with {listed(refused)}", "leave that out")
     folder = store.find_run(resume, setup.out)
     header = store.read_run(folder).header

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import click
+from click.core import ParameterSource
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
@@ -34,7 +35,7 @@ SELECTORS = (
     click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the generator, sharing the connections."),
     click.option("--seed", type=int, metavar="N", help="Seed of the order of the rounds."),
     click.option("--budget", type=Seconds(), help="As many rounds as fit into this time."),
-    click.option("--load", "generator", metavar="NAME", help="Load generator; default wrk."),
+    click.option("--load", "generator", metavar="NAME", help="Load generator; default: wrk for HTTP/1.1, h2load for HTTP/2."),
     click.option("--runners", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="More plug-ins; repeatable."),
 )
 
@@ -174,6 +175,13 @@ def read_model(file: Path | None) -> Mapping[str, object]:
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageProblem(f"{file} holds what a run cannot store: {error}", "write its keys as text") from error
     return model
+
+
+def typed_besides(allowed: frozenset[str]) -> list[str]:
+    """List the options of the current command that were typed and are not among those allowed."""
+    context = click.get_current_context()
+    others = [param for param in context.command.params if param.name not in allowed]
+    return [param.opts[0] for param in others if context.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE]
 
 
 def _with(

@@ -10,6 +10,9 @@ import click
 
 from servermatrix.config.shape import seconds
 
+# A comma, but not one within a requirement such as uvloop>=0.22,<0.23 or gunicorn[fast,gevent].
+BETWEEN_VALUES = re.compile(r",(?!\s*(?:[<>=!]|~=))(?![^\[]*\])")
+
 
 class Seconds(click.ParamType[int]):
     """A duration such as 2s or 1m, in whole seconds."""
@@ -34,7 +37,7 @@ class Axis(click.ParamType[tuple[str, tuple[str, ...]]]):
         if isinstance(value, tuple):
             return value
         name, equals, values = str(value).partition("=")
-        parts = tuple(part.strip() for part in values.split(","))
+        parts = tuple(part.strip() for part in BETWEEN_VALUES.split(values))
         if not (name and equals and all(parts)):
             self.fail(f"{value!r} is not of the form axis=value[,value]", param, ctx)
         return name.strip(), parts

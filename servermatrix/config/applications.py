@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from servermatrix.errors import UsageProblem
@@ -13,6 +13,7 @@ from servermatrix.plugins import builtin_root
 from servermatrix.suggest import did_you_mean, listed
 
 _NOT_MEASURED = "witness"
+_OTHER_INTERFACES = ("wsgi", "rsgi")
 _REQUEST_KEYS: Mapping[str, type] = {"method": str, "path": str, "headers": dict, "body": str}
 _EXPECT_KEYS: Mapping[str, type] = {"status": int, "body": str, "contains": str}
 
@@ -35,7 +36,16 @@ def builtin_app(name: str) -> App:
             "an app of your own is measured with --app MODULE:ATTR --app-dir DIR",
         )
     request, expect = read_literals(root / "apps" / f"{name}.py")
-    return App(name=name, target=f"apps.{name}:app", folder=str(root), request=request, expect=expect)
+    return App(
+        name=name, target=f"apps.{name}:app", folder=str(root), request=request, expect=expect, twins=tuple(_twins(root, name))
+    )
+
+
+def _twins(root: Path, name: str) -> Iterator[tuple[str, str]]:
+    """Yield (interface, target) of the same app written for other interfaces: files of its name in apps/INTERFACE/."""
+    for interface in _OTHER_INTERFACES:
+        if (root / "apps" / interface / f"{name}.py").exists():
+            yield interface, f"apps.{interface}.{name}:app"
 
 
 def user_app(target: str, folder: str, request: Request, expect: Expect) -> App:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from servermatrix.config.names import Known, canonical_axis, check_names, options_of
+from servermatrix.config.axes import SHARED_AXES, Axes, canonical_axis
+from servermatrix.config.names import Known, check_names, options_of
 from servermatrix.config.options import canonical, offers
-from servermatrix.config.shape import SHARED_AXES, MatrixShape, read_shape
+from servermatrix.config.shape import AxesShape, MatrixShape, read_shape
 from servermatrix.config.text import Fields, Mistake, Node, Place, Word, child, merged, read_tree, rendered
 from servermatrix.contracts import LoadGenerator, Option, Server
 from servermatrix.errors import ConfigProblems, UsageProblem
@@ -21,16 +22,6 @@ IncludeEntry = tuple[tuple[str, str], ...]
 
 _DEEP = frozenset({"load", "axes", "noise"})
 _DEFAULT_PROFILE = "quick"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Axes:
-    """The axes that all servers share."""
-
-    protocol: tuple[str, ...]
-    workers: tuple[int, ...]
-    app: tuple[str, ...]
-    connections: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +50,11 @@ class Matrix:
     noise: Noise
     exclude: tuple[ExcludeEntry, ...] = ()
     include: tuple[IncludeEntry, ...] = ()
+
+    def protocols(self) -> tuple[str, ...]:
+        """List the protocols that its cells may speak, those of `include` last."""
+        included = (value for entry in self.include for key, value in entry if key == "protocol")
+        return tuple(dict.fromkeys((*self.axes.protocol, *included)))
 
 
 def read_matrix(
@@ -146,10 +142,10 @@ def _nothing(node: Node) -> bool:
 
 def _matrix(shape: MatrixShape, servers: Mapping[str, Server]) -> Matrix:
     """Build the matrix from a shape whose names have been checked."""
-    axes, load, noise = shape.axes, shape.load, shape.noise
+    load, noise = shape.load, shape.noise
     return Matrix(
         servers=tuple((name, _canonical_options(given, servers[name].options)) for name, given in shape.servers.items()),
-        axes=Axes(protocol=axes.protocol, workers=axes.workers, app=axes.app, connections=axes.connections),
+        axes=_axes(shape.axes),
         load=LoadSettings(
             generator=load.generator,
             threads=load.threads,
@@ -161,6 +157,19 @@ def _matrix(shape: MatrixShape, servers: Mapping[str, Server]) -> Matrix:
         noise=Noise(foreign_cpu=noise.foreign_cpu, steal=noise.steal),
         exclude=tuple(_exclude_entry(entry, servers) for entry in shape.exclude),
         include=tuple(_include_entry(entry, servers) for entry in shape.include),
+    )
+
+
+def _axes(shape: AxesShape) -> Axes:
+    return Axes(
+        protocol=shape.protocol,
+        workers=shape.workers,
+        app=shape.app,
+        connections=shape.connections,
+        streams=shape.streams,
+        requests_per_connection=shape.requests_per_connection,
+        python=shape.python,
+        requires=tuple(canonical_axis("requires", value) for value in shape.requires),
     )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
+from servermatrix.config.axes import COUNTS, SHARED_AXES, Axes, canonical_axis, wrong_count, wrong_python, wrong_requirements
 from servermatrix.config.options import canonical, named_values, offered, offers, repeated, whole
-from servermatrix.config.shape import SHARED_AXES, AxesShape
 from servermatrix.config.text import Fields, Mistake, Node, Place, Row, Word, child, words
 from servermatrix.contracts import LoadGenerator, Option, Server
 from servermatrix.suggest import did_you_mean, listed
 
-DEFAULT_CONNECTIONS = str(AxesShape().connections[0])
+DEFAULT_CONNECTIONS = str(Axes().connections[0])
 ENTRY_KEYS = ("server", *SHARED_AXES)
 
 
@@ -66,8 +66,23 @@ def _check_axes(tree: Fields, known: Known) -> Iterator[Mistake]:
     for axis in SHARED_AXES:
         given = words(child(tree, "axes", axis))
         yield from _repeats(given, [canonical_axis(axis, _text(word)) for word in given])
-    yield from _check_words(words(child(tree, "axes", "protocol")), "protocol", known.protocols)
-    yield from _check_words(words(child(tree, "axes", "app")), "app", known.apps)
+        if axis not in COUNTS:  # their numbers are the shape's to check
+            yield from _check_axis(axis, given, known)
+
+
+def _check_axis(axis: str, given: Iterable[Word], known: Known) -> Iterator[Mistake]:
+    """Check the words that stand for values of a shared axis."""
+    match axis:
+        case "protocol":
+            yield from _check_words(given, axis, known.protocols)
+        case "app":
+            yield from _check_words(given, axis, known.apps)
+        case "requires":
+            yield from (_wrong(word, sentence) for word in given if (sentence := wrong_requirements(_text(word))))
+        case "python":
+            yield from (_wrong(word, sentence) for word in given if (sentence := wrong_python(_text(word))))
+        case _:
+            yield from (_wrong(word, sentence) for word in given if (sentence := wrong_count(axis, _text(word))))
 
 
 def _check_generator(tree: Fields, known: Known) -> Iterator[Mistake]:
@@ -114,10 +129,8 @@ def _check_entry(entry: Fields, known: Known) -> Iterator[Mistake]:
         elif key not in ENTRY_KEYS:
             what = f"axis or option of {listed(_text(word) for word in named)}" if named else "axis or option"
             yield _unknown(entry.keys[key], key, what, (*ENTRY_KEYS, *options))
-        elif key in ("workers", "connections"):
-            yield from (_no_count(word) for word in given if not whole(_text(word)))
         elif key != "server":
-            yield from _check_words(given, key, known.apps if key == "app" else known.protocols)
+            yield from _check_axis(key, given, known)
 
 
 def _check_any(given: Iterable[Word], options: tuple[Option, ...]) -> Iterator[Mistake]:
@@ -133,12 +146,6 @@ def options_of(servers: Iterable[Server]) -> dict[str, tuple[Option, ...]]:
         for name, option in server.options.items():
             found[name] = (*found.get(name, ()), option)
     return found
-
-
-def canonical_axis(axis: str, text: str) -> str:
-    """Return the one way in which a value of a shared axis is written."""
-    number = whole(text) if axis in ("workers", "connections") else None
-    return text if number is None else str(number)
 
 
 def _text(word: Word) -> str:
@@ -165,8 +172,8 @@ def _not_offered(word: Word, options: tuple[Option, ...]) -> Mistake:
     return Mistake(place=word.place, sentence=f"{word.text!r} is not {accepted}{did_you_mean(_text(word), names)}")
 
 
-def _no_count(word: Word) -> Mistake:
-    return Mistake(place=word.place, sentence=f"{word.text!r} is not a whole number from 1 on")
+def _wrong(word: Word, sentence: str) -> Mistake:
+    return Mistake(place=word.place, sentence=f"{word.text!r} {sentence}")
 
 
 def _repeats(given: tuple[Word, ...], values: list[str]) -> Iterator[Mistake]:

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from servermatrix.config.matrix import Axes, LoadSettings, Matrix
+from servermatrix.config.axes import COUNTS, SHARED_AXES, Axes, canonical_axis, wrong_python, wrong_requirements
+from servermatrix.config.matrix import LoadSettings, Matrix
 from servermatrix.config.options import canonical, named_values, offered, offers, whole
-from servermatrix.config.shape import SHARED_AXES
 from servermatrix.contracts import Option, Server
 from servermatrix.errors import UsageProblem
 from servermatrix.model import App
@@ -94,19 +94,52 @@ def _unknown_axis(matrix: Matrix, axis: str, servers: Mapping[str, Server]) -> U
 
 
 def _set_axis(axes: Axes, axis: str, values: tuple[str, ...], servers: Mapping[str, Server]) -> Axes:
+    """Set an axis; whether an app or a Python is there is known where these are."""
+    if axis in COUNTS:
+        return _set_count(axes, axis, _counts(axis, values))
     match axis:
         case "app":
-            return replace(axes, app=values)  # whether they exist is known where the apps are
-        case "protocol":
-            spoken = sorted({protocol for server in servers.values() for protocol in server.protocols})
-            for value in values:
-                if value not in spoken:
-                    raise UsageProblem(f"{value!r} is not one of {listed(spoken)}{did_you_mean(value, spoken)}")
-            return replace(axes, protocol=values)
-        case "workers":
-            return replace(axes, workers=_counts(axis, values))
+            return replace(axes, app=values)
+        case "python":
+            return replace(axes, python=_pythons(values))
+        case "requires":
+            return replace(axes, requires=_requirements(values))
         case _:
-            return replace(axes, connections=_counts(axis, values))
+            _check_protocols(values, servers)
+            return replace(axes, protocol=values)
+
+
+def _set_count(axes: Axes, axis: str, numbers: tuple[int, ...]) -> Axes:
+    match axis:
+        case "workers":
+            return replace(axes, workers=numbers)
+        case "connections":
+            return replace(axes, connections=numbers)
+        case "streams":
+            return replace(axes, streams=numbers)
+        case _:
+            return replace(axes, requests_per_connection=numbers)
+
+
+def _check_protocols(values: tuple[str, ...], servers: Mapping[str, Server]) -> None:
+    spoken = sorted({protocol for server in servers.values() for protocol in server.protocols})
+    for value in values:
+        if value not in spoken:
+            raise UsageProblem(f"{value!r} is not one of {listed(spoken)}{did_you_mean(value, spoken)}")
+
+
+def _pythons(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if sentence := wrong_python(value):
+            raise UsageProblem(f"python: {value!r} {sentence}")
+    return values
+
+
+def _requirements(values: tuple[str, ...]) -> tuple[str, ...]:
+    for value in values:
+        if sentence := wrong_requirements(value):
+            raise UsageProblem(f"requires: {value!r} {sentence}")
+    return tuple(dict.fromkeys(canonical_axis("requires", value) for value in values))
 
 
 def _counts(axis: str, values: tuple[str, ...]) -> tuple[int, ...]:
@@ -143,8 +176,7 @@ def _check_numbers(matrix: Matrix) -> None:
         "windows": (load.windows, 1),
         "duration": (load.duration_s, 1),
         "warmup": (load.warmup_s, 0),
-        "workers": (min(axes.workers), 1),
-        "connections": (min(axes.connections, default=0), 1),
+        **{axis: (min(getattr(axes, axis), default=0), minimum) for axis, minimum in COUNTS.items()},
     }
     for name, (value, minimum) in least.items():
         if value < minimum:

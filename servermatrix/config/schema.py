@@ -102,6 +102,10 @@ def _axes(known: Known) -> Mapping[str, Schema]:
         "workers": _COUNT,
         "app": {"enum": known.apps},
         "connections": _COUNT,
+        "streams": {"description": "requests in flight per connection, HTTP/2 only", **_COUNT},
+        "requests_per_connection": {"description": "then a new connection; 0: never", "type": "integer", "minimum": 0},
+        "python": {"description": "default, a version such as 3.13, or a path", "type": ["string", "number"]},
+        "requires": {"description": "default, or requirements such as uvicorn==0.52.0", "type": "string"},
     }
 
 

@@ -9,12 +9,13 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from pydantic_core import ErrorDetails
 
+from servermatrix.config.axes import Axes
 from servermatrix.config.text import Fields, Mistake, Node, Place, Row, Word, find, plain
 from servermatrix.suggest import did_you_mean, listed
 
 _DURATION = re.compile(r"([0-9]{1,9}) ?(s|m|)")
-SHARED_AXES = ("protocol", "workers", "app", "connections")
 _SECONDS = {"s": 1, "": 1, "m": 60}
+_UNSAID = Axes()
 
 
 def seconds(text: object) -> int:
@@ -37,8 +38,10 @@ def _mapped(value: object) -> object:
 
 
 Positive = Annotated[int, Field(ge=1)]
+Natural = Annotated[int, Field(ge=0)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
 Numbers = Annotated[tuple[Positive, ...], BeforeValidator(_listed), Field(min_length=1)]
+Naturals = Annotated[tuple[Natural, ...], BeforeValidator(_listed), Field(min_length=1)]
 
 
 class Shape(BaseModel):
@@ -50,10 +53,14 @@ class Shape(BaseModel):
 class AxesShape(Shape):
     """The axes that all servers share."""
 
-    protocol: Words = ("h1",)
-    workers: Numbers = (1,)
-    app: Words = ("plaintext",)
-    connections: Numbers = (64,)
+    protocol: Words = _UNSAID.protocol
+    workers: Numbers = _UNSAID.workers
+    app: Words = _UNSAID.app
+    connections: Numbers = _UNSAID.connections
+    streams: Numbers = _UNSAID.streams
+    requests_per_connection: Naturals = _UNSAID.requests_per_connection
+    python: Words = _UNSAID.python
+    requires: Words = _UNSAID.requires
 
 
 class LoadShape(Shape):

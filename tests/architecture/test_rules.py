@@ -19,14 +19,14 @@ ENGINE = {
     if "builtin" not in file.parts
 }
 PLUGINS = sorted(file for file in (ROOT / "runners").glob("*/*.py") if not file.name.startswith("_"))
-APPS = sorted((ROOT / "apps").glob("*.py"))
+APPS = sorted((ROOT / "apps").rglob("*.py"))
 SOURCES = [*ENGINE.values(), *sorted((ROOT / "runners").rglob("*.py")), *APPS]
 
 LEAVES = {"errors": set[str](), "model": {"servermatrix.model"}, "contracts": {"servermatrix.contracts", "servermatrix.model"}}
 MACHINE = {"subprocess", "socket", "psutil", "http.client", "multiprocessing", "resource", "ctypes", "asyncio", "pty", "ssl"}
 MEASURING = "servermatrix.measure"
 RIGHT_OF_THE_BORDER = ("analysis", "render")
-LEFT_OF_THE_BORDER = ("measure", "plugins", "prepare", "experiment", "header", "cli")
+LEFT_OF_THE_BORDER = ("measure", "plugins", "generators", "prepare", "venues", "experiment", "verification", "header", "cli")
 
 
 @cache
@@ -68,7 +68,8 @@ each_source = pytest.mark.parametrize("file", SOURCES, ids=named)
 
 def test_there_is_something_to_look_at() -> None:
     assert len(ENGINE) > 30
-    assert len(PLUGINS) > 6
+    assert len(PLUGINS) > 8
+    assert {file.parent.name for file in APPS} == {"apps", "wsgi", "rsgi"}
     assert "servermatrix.measure.run" in imports(ENGINE["servermatrix.experiment"])
     assert "servermatrix.errors" in imports(ENGINE["servermatrix.cli"])
 

@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -136,13 +137,64 @@ def test_a_checkout_that_was_moved_is_set_up_again(checkout: Path, stubs: dict[s
     assert calls(stubs)[-1].endswith(f" -e {moved}")
 
 
+def installs(checkout: Path, environment: dict[str, str]) -> list[str]:
+    """Return the extras of every installation so far."""
+    pip = f"pip install --no-input -q -c {checkout}/constraints.txt -e {checkout}"
+    assert all(call == "venv" or call.startswith(pip) for call in calls(environment))
+    return [call.removeprefix(pip) for call in calls(environment) if call != "venv"]
+
+
 def test_selftest_adds_the_development_tools_and_a_plain_start_keeps_them(checkout: Path, stubs: dict[str, str]) -> None:
     start(checkout, env=stubs)
     start(checkout, "selftest", env=stubs)
-    assert calls(stubs)[2:] == ["venv", f"pip install --no-input -q -c {checkout}/constraints.txt -e {checkout}[dev]"]
+    assert installs(checkout, stubs) == ["", "[full,dev]"]
     start(checkout, env=stubs)
+    start(checkout, "verify", env=stubs)
     start(checkout, "selftest", "-k", "x", env=stubs)
-    assert len(calls(stubs)) == 4
+    assert installs(checkout, stubs) == ["", "[full,dev]"]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("verify",),
+        ("verify", "--profile", "quick", "--json"),
+        ("--profile", "full"),
+        ("--profile=full",),
+        ("plan", "-s", "workers=1", "--profile", "full"),
+        ("run", "--profile=full", "-k", "granian*"),
+    ],
+)
+def test_what_needs_every_server_adds_the_rest_of_them_once(
+    words: tuple[str, ...], checkout: Path, stubs: dict[str, str]
+) -> None:
+    start(checkout, "plan", env=stubs)
+    done = start(checkout, *words, env=stubs)
+    assert (done.returncode, done.stdout) == (4, f"{checkout.parent} {' '.join(words)}\n"), done.stderr
+    assert installs(checkout, stubs) == ["", "[full]"]
+    start(checkout, *words, env=stubs)
+    start(checkout, "plan", env=stubs)
+    assert installs(checkout, stubs) == ["", "[full]"]
+
+
+@pytest.mark.parametrize("words", [(), ("--profile", "h2"), ("--profile=smoke",), ("doctor",), ("-k", "granian*full*")])
+def test_what_does_not_need_every_server_leaves_the_rest_of_them_out(
+    words: tuple[str, ...], checkout: Path, stubs: dict[str, str]
+) -> None:
+    start(checkout, *words, env=stubs)
+    assert installs(checkout, stubs) == [""]
+
+
+def test_the_first_start_may_be_a_verification(checkout: Path, stubs: dict[str, str]) -> None:
+    start(checkout, "verify", env=stubs)
+    assert installs(checkout, stubs) == ["[full]"]
+    start(checkout, "selftest", env=stubs)
+    assert installs(checkout, stubs) == ["[full]", "[full,dev]"]
+
+
+def test_the_extras_that_are_added_are_those_of_the_project() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {"full", "dev"} <= set(extras)
 
 
 def test_the_environment_can_be_elsewhere(checkout: Path, stubs: dict[str, str], tmp_path: Path) -> None:
@@ -223,6 +275,10 @@ def program(file: Path, text: str) -> None:
     file.parent.mkdir()
     file.write_text(f"#!/bin/sh\n{text}\n")
     file.chmod(0o755)
+
+
+def test_the_start_is_short_enough_to_be_read_before_it_is_trusted() -> None:
+    assert len((ROOT / "run_matrix.py").read_text().splitlines()) <= 80
 
 
 def test_an_older_python_can_read_the_file_that_tells_it() -> None:

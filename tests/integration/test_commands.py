@@ -77,7 +77,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(run_cli: R
 
 def test_json_is_one_document_with_the_promised_shape(run_cli: RunCli, fake: tuple[str, ...]) -> None:
     document = json.loads(run_cli("run", *fake, "-q", "--json", "--rounds", "2").stdout)
-    assert document["schema"] == 1
+    assert document["schema"] == 2
     assert {"id", "seed", "rounds", "complete", "host", "versions"} <= document["run"].keys()
     assert document["run"]["seed"] == 7
     for cell in document["cells"]:
@@ -166,7 +166,14 @@ def test_a_report_of_nothing_is_exit_code_5(run_cli: RunCli) -> None:
         ("run", "-s", "loop"),
         ("run", "-s", "lop=uvloop"),
         ("run", "-s", "loop=rloop"),
+        ("run", "-s", "protocol=h3"),
+        ("run", "-s", "streams=0"),
+        ("run", "-s", "requests_per_connection=few"),
+        ("run", "-s", "python=python3"),
+        ("run", "-s", "requires=uvicorn=0.52.0"),
         ("run", "--profile", "smok"),
+        ("verify", "--nosuch"),
+        ("verify", "-s", "workers=0"),
         ("run", "--load", "wrkk"),
         ("run", "--app", "noattribute"),
         ("run", "--app", "a:b", "--app-dir", "nowhere"),
@@ -240,6 +247,93 @@ def test_plan_prints_each_cell_with_its_command_and_each_excluded_one_with_its_r
     assert all(cell["argv"] for cell in document["cells"])
 
 
+PROTOCOLS = ["h1", "h1s", "h2c", "h2"]
+
+
+def test_the_full_profile_lists_every_valid_combination_and_every_excluded_one_with_its_reason(run_cli: RunCli) -> None:
+    document = json.loads(run_cli("plan", "--profile", "full", "--json", limit_s=30).stdout)
+    valid = [cell["id"] for cell in document["cells"]]
+    excluded = {item["id"]: item["reason"] for item in document["excluded"]}
+    assert len(set(valid)) == len(valid) > 100
+    assert not set(valid) & set(excluded)
+    assert all(excluded.values())
+    for server in ("uvicorn", "gunicorn", "hypercorn", "granian"):
+        found = [cell_id for cell_id in valid if cell_id.startswith(server)]
+        assert list(dict.fromkeys(re.findall(r"/(h1s?|h2c?)/w1/", " ".join(found)))) == PROTOCOLS
+    assert excluded["daphne/h2c/w1/c64/plaintext"] == "daphne does not speak h2c"
+    assert excluded["daphne/h1/w2/c64/plaintext"].startswith("daphne has no worker processes")
+    assert not [cell_id for cell_id in valid if "parser=fast" in cell_id and "/h2" in cell_id]
+
+
+def test_the_h2_profile_is_four_servers_over_four_protocols_with_as_many_requests_in_flight(run_cli: RunCli) -> None:
+    document = json.loads(run_cli("plan", "--profile", "h2", "--json").stdout)
+    settings = (
+        "uvicorn[http=zttp,loop=uvloop]",
+        "gunicorn[loop=uvloop,worker=asgi]",
+        "hypercorn[loop=uvloop]",
+        "granian[loop=uvloop]",
+    )
+    assert [cell["id"] for cell in document["cells"]] == [
+        f"{setting}/{protocol}/w1/{'c64' if protocol in {'h1', 'h1s'} else 'c8m8'}/plaintext"
+        for setting in settings
+        for protocol in PROTOCOLS
+    ]
+    assert {Path(cell["load_argv"][0]).name for cell in document["cells"]} == {"h2load"}
+    for cell in document["cells"]:
+        assert cell["load_argv"][-1].startswith("https://" if "/h1s/" in cell["id"] or "/h2/" in cell["id"] else "http://")
+
+
+def test_the_h2_profile_can_be_rehearsed_with_the_fake_generator(run_cli: RunCli, fake: tuple[str, ...]) -> None:
+    done = run_cli("run", "--profile", "h2", *fake, "-q", "--json", "--rounds", "1")
+    assert done.returncode == 0, done.stderr
+    cells = json.loads(done.stdout)["cells"]
+    assert len(cells) == 16
+    assert {cell["status"] for cell in cells} == {"measured"}
+
+
+def test_environments_are_shown_where_they_will_be_and_not_made_by_a_plan(run_cli: RunCli, tmp_path: Path) -> None:
+    words = ("-s", f"python=default,{sys.executable}", "-s", "requires=uvicorn==0.52.0,uvicorn==0.54.0", "-k", "uvicorn*uvloop*")
+    done = run_cli("plan", "--json", *words, env={"SERVERMATRIX_TOOLS": str(tmp_path / "tools")})
+    assert done.returncode == 0, done.stderr
+    cells = json.loads(done.stdout)["cells"]
+    own = f"@{sys.executable}"
+    assert [cell["id"] for cell in cells] == [
+        f"uvicorn[http=httptools,loop=uvloop]{python}+uvicorn=={version}/h1/w1/c64/plaintext"
+        for python in ("", own)
+        for version in ("0.52.0", "0.54.0")
+    ]
+    assert len({cell["argv"][0] for cell in cells}) == 2  # the wished interpreter is that of the run
+    assert all(cell["argv"][0].startswith("tools/environments/") for cell in cells)
+    assert not (tmp_path / "tools").exists()
+
+
+def test_a_python_that_is_not_here_is_planned_and_shown_as_it_was_wished_for(run_cli: RunCli) -> None:
+    done = run_cli("plan", "-s", "python=3.99", "-k", "granian*uvloop*")
+    assert done.returncode == 0, done.stderr
+    assert "granian[loop=uvloop]@3.99/h1/w1/c64/plaintext\n    3.99 -m granian " in done.stdout
+
+
+def test_a_generator_excludes_the_protocols_that_it_does_not_speak(run_cli: RunCli) -> None:
+    done = run_cli("plan", "--load", "wrk", "-s", "protocol=h1,h2c", "-k", "granian*uvloop*")
+    assert done.returncode == 0, done.stderr
+    assert "\nexcluded: granian[loop=uvloop]/h2c/w1/c64/plaintext: wrk does not speak h2c\n" in done.stdout
+    assert "h2load" not in done.stdout
+
+
+def test_new_connections_are_excluded_from_a_generator_that_keeps_its_own(run_cli: RunCli) -> None:
+    done = run_cli("plan", "--load", "h2load", "-s", "requests_per_connection=0,50", "-k", "granian*uvloop*")
+    assert done.returncode == 0, done.stderr
+    reason = "h2load keeps its connections: it cannot open a new one per 50 requests"
+    assert f"\nexcluded: granian[loop=uvloop]/h1/w1/c64n50/plaintext: {reason}\n" in done.stdout
+
+
+def test_an_app_of_ones_own_is_excluded_from_servers_that_speak_wsgi(run_cli: RunCli, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text("app = None\n")
+    done = run_cli("plan", "--profile", "full", "--app", "shop:app", "-k", "gunicorn*interface=wsgi*worker=sync*/h1/*")
+    assert done.returncode == 5
+    assert "the app shop:app is not written for WSGI" in done.stderr
+
+
 def test_init_writes_a_matrix_that_plans_and_does_not_write_over_it(run_cli: RunCli, tmp_path: Path) -> None:
     assert run_cli("init").returncode == 0
     assert (tmp_path / "matrix.yaml").read_text().startswith("# yaml-language-server")
@@ -253,7 +347,8 @@ def test_init_writes_a_matrix_that_plans_and_does_not_write_over_it(run_cli: Run
 def test_doctor_names_every_server_loop_and_generator(run_cli: RunCli) -> None:
     done = run_cli("doctor")
     assert done.returncode in {0, 3}  # a busy machine is told so
-    for word in ("uvicorn", "gunicorn", "hypercorn", "granian", "uvloop", "httptools", "wrk", "cores", "quiet"):
+    words = ("uvicorn", "gunicorn", "hypercorn", "granian", "daphne", "uvloop", "httptools", "trio", "gevent")
+    for word in (*words, "wrk", "h2load", "cores", "quiet"):
         assert word in done.stdout
 
 
@@ -317,6 +412,26 @@ def test_wrk_that_is_asked_for_but_cannot_be_had_is_exit_code_3_with_what_to_typ
     assert not (tmp_path / "reports").exists()
 
 
+def test_http_2_alone_without_h2load_is_exit_code_3_with_what_to_type(run_cli: RunCli, tmp_path: Path) -> None:
+    done = run_cli("run", "-s", "protocol=h2c,h2", "-k", "granian*", env=empty_path(tmp_path))
+    assert done.returncode == 3
+    assert done.stderr.startswith("error: h2load missing: ")
+    assert "nghttp2" in done.stderr
+    assert not (tmp_path / "reports").exists()
+
+
+@pytest.mark.servers
+def test_without_h2load_its_cells_are_skipped_and_never_measured_in_another_way(run_cli: RunCli, tmp_path: Path) -> None:
+    words = ("run", "--profile", "smoke", "-k", "granian*uvloop*", "-s", "protocol=h1,h2c", "-q", "--json")
+    done = run_cli(*words, env=empty_path(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert "h2load missing: " in done.stderr
+    cells = {cell["id"].split("/")[1]: cell for cell in json.loads(done.stdout)["cells"]}
+    assert cells["h1"]["status"] == "measured"
+    assert (cells["h2c"]["status"], cells["h2c"]["rps"]) == ("skipped", None)
+    assert cells["h2c"]["reason"].startswith("h2load missing: ")
+
+
 @pytest.mark.servers
 def test_without_wrk_the_built_in_generator_measures_and_every_table_says_so(run_cli: RunCli, tmp_path: Path) -> None:
     words = ("run", "--profile", "smoke", "-k", "granian*uvloop*", "-q")
@@ -373,3 +488,20 @@ def test_a_hang_up_ends_a_run_unless_nohup_asked_for_the_contrary(handler: str, 
     source += "print(signal.getsignal(signal.SIGHUP) is signal.SIG_IGN)"
     done = subprocess.run([sys.executable, "-c", source], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.split()[-1] == str(ignored)
+
+
+def test_a_run_does_not_go_on_with_another_version_of_its_generator(
+    run_cli: RunCli, fake: tuple[str, ...], tmp_path: Path
+) -> None:
+    loads = tmp_path / "mine" / "loads"
+    loads.mkdir(parents=True)
+    source = (ROOT / "runners" / "loads" / "fake.py").read_text()
+    assert 'return "1"' in source
+    (loads / "fake.py").write_text(source)
+    begun = run_cli("run", *fake, "-q", "--runners", "mine", "-k", "granian*", "--rounds", "1")
+    assert begun.returncode == 0, begun.stderr
+    (loads / "fake.py").write_text(source.replace('return "1"', 'return "2"'))
+    refused = run_cli("run", "--resume", "latest", "-q", "--runners", "mine")
+    assert refused.returncode == 3
+    assert "error: the load generators changed since run " in refused.stderr
+    assert run_cli("run", "--resume", "latest", "-q").returncode == 0

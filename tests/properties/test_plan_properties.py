@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from itertools import groupby
+from dataclasses import dataclass, field, replace
+from itertools import groupby, product
 
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from servermatrix.config.matrix import Axes, ExcludeEntry, LoadSettings, Matrix
-from servermatrix.contracts import Choice, Count, Flag, Server
+from servermatrix.config.axes import DEFAULT, SHARED_AXES, Axes
+from servermatrix.config.matrix import ExcludeEntry, IncludeEntry, LoadSettings, Matrix
+from servermatrix.contracts import Choice, Count, Flag, LoadGenerator, LoadStats, Option, Server
 from servermatrix.errors import ConfigProblems
+from servermatrix.globs import matches
 from servermatrix.model import App, Cell, Noise, Plan
-from servermatrix.plan import estimate_s, fit_rounds, make_plan, matches
+from servermatrix.plan import EXCLUDED_BY_USER, estimate_s, fit_rounds, make_plan
 
 ALPHA = Server(
     requires=(),
@@ -31,7 +33,8 @@ BETA = Server(
     requires=(),
     options={
         "loop": Choice(values=("asyncio", "uvloop"), default="asyncio"),
-        "threads": Count(default="1", in_id=False),
+        "http": Choice(values=("h11", "httptools"), default="h11", when={"protocol": ("h1",)}),
+        "threads": Count(default="1", when={"http": ("h11",), "loop": ("uvloop",)}, in_id=False),
     },
     protocols=("h1", "h2"),
     argv=lambda _: [],
@@ -40,6 +43,14 @@ BETA = Server(
 )
 SERVERS = {"alpha": ALPHA, "beta": BETA}
 APPS = {name: App(name=name, target=f"apps.{name}:app", folder=".") for name in ("plaintext", "json", "body")}
+LOAD = LoadGenerator(
+    protocols=("h1", "h2"),
+    version=lambda text: text,
+    argv=lambda _: [],
+    parse=lambda _, __: LoadStats(requests=1, duration_us=1, histogram=()),
+    reconnects=True,
+)
+DRIVERS = dict.fromkeys(LOAD.protocols, ("load", LOAD))
 VALUES: Mapping[str, tuple[str, ...]] = {
     "worker": ("own", "foreign"),
     "loop": ("asyncio", "uvloop"),
@@ -52,7 +63,12 @@ AXES: Mapping[str, tuple[str, ...]] = {
     "workers": ("1", "2", "3"),
     "app": tuple(APPS),
     "connections": ("8", "64"),
+    "streams": ("1", "10"),
+    "requests_per_connection": ("0", "1", "100"),
+    "python": (DEFAULT, "3.13"),
+    "requires": (DEFAULT, "a==1 b>=2"),
 }
+COUNTED = ("workers", "connections", "streams", "requests_per_connection")
 
 
 def some(values: tuple[str, ...]) -> st.SearchStrategy[tuple[str, ...]]:
@@ -70,30 +86,50 @@ def server_rows(draw: st.DrawFn) -> tuple[tuple[str, tuple[tuple[str, tuple[str,
 
 
 @st.composite
+def shared_axes(draw: st.DrawFn) -> Axes:
+    """Draw axes of which at most four have several values: all eight at once would be thousands of cells."""
+    several = draw(st.lists(st.sampled_from(SHARED_AXES), max_size=4, unique=True))
+    values = {axis: draw(some(AXES[axis])) if axis in several else (draw(st.sampled_from(AXES[axis])),) for axis in SHARED_AXES}
+    return Axes(**{axis: tuple(map(int, found)) if axis in COUNTED else found for axis, found in values.items()})  # type: ignore[arg-type]
+
+
+@st.composite
 def matrices(draw: st.DrawFn) -> Matrix:
     return Matrix(
         servers=draw(server_rows()),
-        axes=Axes(
-            protocol=draw(some(AXES["protocol"])),
-            workers=tuple(int(value) for value in draw(some(AXES["workers"]))),
-            app=draw(some(AXES["app"])),
-            connections=tuple(int(value) for value in draw(some(AXES["connections"]))),
-        ),
+        axes=draw(shared_axes()),
         load=LoadSettings(generator=None, threads=1, duration_s=1, warmup_s=1, windows=1),
         rounds=draw(st.integers(1, 4)),
         noise=Noise(),
     )
 
 
+KEYS: Mapping[str, tuple[str, ...]] = {**AXES, **VALUES, "server": tuple(SERVERS)}
+
+
 def entries() -> st.SearchStrategy[ExcludeEntry]:
-    known = {**AXES, **VALUES, "server": tuple(SERVERS)}
-    keys = st.lists(st.sampled_from(sorted(known)), min_size=1, max_size=3, unique=True)
-    return keys.flatmap(lambda names: st.tuples(*(st.tuples(st.just(name), some(known[name])) for name in names)))
+    keys = st.lists(st.sampled_from(sorted(KEYS)), min_size=1, max_size=3, unique=True)
+    return keys.flatmap(lambda names: st.tuples(*(st.tuples(st.just(name), some(KEYS[name])) for name in names)))
+
+
+def inclusions() -> st.SearchStrategy[IncludeEntry]:
+    """Draw entries that name a server, and of its options only those that it has, as the check of matrix.yaml demands."""
+
+    def of(server: str) -> st.SearchStrategy[IncludeEntry]:
+        known = {**AXES, **{name: VALUES[name] for name in SERVERS[server].options}}
+        keys = st.lists(st.sampled_from(sorted(known)), max_size=4, unique=True)
+        return keys.flatmap(
+            lambda names: st.tuples(
+                st.just(("server", server)), *(st.tuples(st.just(name), st.sampled_from(known[name])) for name in names)
+            )
+        )
+
+    return st.sampled_from(sorted(SERVERS)).flatmap(of)
 
 
 def plan_or_none(matrix: Matrix, seed: int = 1) -> Plan | None:
     try:
-        return make_plan(matrix, SERVERS, APPS, "wrk", seed)
+        return make_plan(matrix, SERVERS, APPS, DRIVERS, seed)
     except ConfigProblems:
         return None
 
@@ -117,8 +153,114 @@ def value(cell: Cell, key: str) -> str | None:
         "workers": str(cell.workers),
         "app": cell.app,
         "connections": str(cell.load.connections),
+        "streams": str(cell.load.streams) if cell.protocol == "h2" else None,
+        "requests_per_connection": str(cell.load.requests_per_connection),
+        "python": cell.python or DEFAULT,
+        "requires": " ".join(cell.requires) or DEFAULT,
     }
     return own[key] if key in own else dict(cell.options).get(key)
+
+
+# --- exclude and include again, in the words of their documentation and in no hurry
+
+
+@dataclass
+class Combination:
+    """A combination of the product: what is its own, and what `include` added."""
+
+    own: dict[str, str]
+    added: dict[str, str] = field(default_factory=dict)
+
+    def effective(self) -> dict[str, str]:
+        """Return all that it has a value of: options that do not apply have none."""
+        options = SERVERS[self.own["server"]].options
+        chosen = {**{name: option.default for name, option in options.items()}, **self.own, **self.added}
+
+        def applies(name: str) -> bool:
+            option: Option | None = options.get(name)
+            return option is None or all(applies(other) and chosen[other] in allowed for other, allowed in option.when.items())
+
+        return {name: found for name, found in chosen.items() if applies(name)}
+
+    def id(self) -> str:
+        """Spell the id as CONTRIBUTING.md does."""
+        found = self.effective()
+        options = SERVERS[found["server"]].options
+        shown = [
+            f"{name}={found[name]}"
+            for name in sorted(set(options) & set(found))
+            if options[name].in_id or found[name] != options[name].default
+        ]
+        setting = found["server"] + (f"[{','.join(shown)}]" if shown else "")
+        setting += f"@{found['python']}" if found["python"] != DEFAULT else ""
+        setting += "".join(f"+{each}" for each in found["requires"].split()) if found["requires"] != DEFAULT else ""
+        load = f"c{found['connections']}"
+        load += f"m{found['streams']}" if found.get("streams", "1") != "1" else ""
+        load += f"n{found['requests_per_connection']}" if found["requests_per_connection"] != "0" else ""
+        return f"{setting}/{found['protocol']}/w{found['workers']}/{load}/{found['app']}"
+
+
+def all_combinations(matrix: Matrix) -> list[Combination]:
+    found = []
+    for server, listed in matrix.servers:
+        names = ["server", *SHARED_AXES, *(name for name, _ in listed)]
+        values = [[server], *(map(str, getattr(matrix.axes, axis)) for axis in SHARED_AXES), *(some for _, some in listed)]
+        for row in product(*values):
+            own = dict(zip(names, row, strict=True))
+            if own["protocol"] == "h1":
+                del own["streams"]
+            found.append(Combination(own))
+    return found
+
+
+def excluded_by(entry: ExcludeEntry, combination: Combination) -> bool:
+    return all(combination.effective().get(key) in wanted for key, wanted in entry)
+
+
+def extend(entry: IncludeEntry, combination: Combination) -> bool:
+    """Add the entry unless it would overwrite what is the combination's own, or the combination has no such key."""
+    own, options = combination.own, SERVERS[combination.own["server"]].options
+    for key, wanted in entry:
+        if key in own and own[key] != wanted:
+            return False
+        if key not in own and key not in options:
+            return False
+    combination.added |= {key: wanted for key, wanted in entry if key not in own}
+    return True
+
+
+def of_its_own(matrix: Matrix, entry: IncludeEntry) -> Combination:
+    own = {axis: str(getattr(matrix.axes, axis)[0]) for axis in SHARED_AXES} | dict(entry)
+    if own["protocol"] == "h1":
+        del own["streams"]
+    return Combination(own)
+
+
+def modelled(matrix: Matrix) -> tuple[set[str], set[str]]:
+    """Return the ids that stand after exclude and include, and those that exclude removed for good."""
+    kept: list[Combination] = []
+    gone: set[str] = set()
+    for each in all_combinations(matrix):
+        if any(excluded_by(entry, each) for entry in matrix.exclude):
+            gone.add(each.id())
+        else:
+            kept.append(each)
+    own = [of_its_own(matrix, entry) for entry in matrix.include if sum(extend(entry, each) for each in kept) == 0]
+    standing = {each.id() for each in [*kept, *own]}
+    return standing, gone - standing
+
+
+@settings(max_examples=200)
+@given(matrices(), st.lists(entries(), max_size=2), st.lists(inclusions(), max_size=3))
+def test_a_plan_holds_what_the_documentation_of_exclude_and_include_says(
+    matrix: Matrix, exclude: list[ExcludeEntry], include: list[IncludeEntry]
+) -> None:
+    matrix = replace(matrix, exclude=tuple(exclude), include=tuple(include))
+    standing, gone = modelled(matrix)
+    made = plan(matrix)
+    by_user = {item.id for item in made.excluded if item.reason == EXCLUDED_BY_USER}
+    assert set(ids(made)) | {item.id for item in made.excluded} - by_user == standing
+    assert by_user == gone
 
 
 @given(matrices())
@@ -131,7 +273,10 @@ def test_ids_are_unique_and_a_cell_is_planned_or_excluded_never_both(matrix: Mat
 @given(matrices())
 def test_one_id_is_one_combination(matrix: Matrix) -> None:
     made = plan(matrix)
-    combinations = {(cell.server, cell.options, cell.protocol, cell.workers, cell.app, cell.load) for cell in made.cells}
+    combinations = {
+        (cell.server, cell.options, cell.protocol, cell.workers, cell.app, cell.load, cell.python, cell.requires)
+        for cell in made.cells
+    }
     assert len(combinations) == len(made.cells)
 
 
@@ -145,6 +290,9 @@ def test_ids_do_not_depend_on_what_else_is_in_the_matrix(matrix: Matrix, data: s
             matrix.axes,
             app=data.draw(some(matrix.axes.app)),
             connections=tuple(data.draw(st.lists(st.sampled_from(matrix.axes.connections), min_size=1, unique=True))),
+            streams=tuple(data.draw(st.lists(st.sampled_from(matrix.axes.streams), min_size=1, unique=True))),
+            python=data.draw(some(matrix.axes.python)),
+            requires=data.draw(some(matrix.axes.requires)),
         ),
     )
     assert set(plan(smaller).cells) <= set(plan(matrix).cells)
@@ -182,15 +330,15 @@ def test_every_round_visits_every_cell_once_and_the_seed_fixes_the_order(matrix:
 @given(matrices(), st.data())
 def test_an_id_selects_exactly_its_cell(matrix: Matrix, data: st.DataObject) -> None:
     chosen = data.draw(st.sampled_from(plan(matrix).cells))
-    assert make_plan(matrix, SERVERS, APPS, "wrk", 1, keep=(chosen.id,)).cells == (chosen,)
+    assert make_plan(matrix, SERVERS, APPS, DRIVERS, 1, keep=(chosen.id,)).cells == (chosen,)
 
 
 @given(matrices(), st.data())
 def test_selection_is_a_filter_that_keeps_the_order(matrix: Matrix, data: st.DataObject) -> None:
     made = plan(matrix)
     chosen = data.draw(st.sampled_from(made.cells))
-    pattern = data.draw(st.sampled_from((f"{chosen.setting}*", f"*/{chosen.app}", f"*/w?/c{chosen.load.connections}/*")))
-    kept = make_plan(matrix, SERVERS, APPS, "wrk", 1, keep=(pattern,))
+    pattern = data.draw(st.sampled_from((f"{chosen.setting}*", f"*/{chosen.app}", f"*/w?/{chosen.load.label}/*")))
+    kept = make_plan(matrix, SERVERS, APPS, DRIVERS, 1, keep=(pattern,))
     assert ids(kept) == [cell_id for cell_id in ids(made) if matches(cell_id, pattern)]
     assert chosen in kept.cells
 

@@ -75,6 +75,24 @@ def test_every_shipped_app_is_described_with_the_folder_above_apps() -> None:
         assert app.expect.body is not None or app.expect.contains is not None
 
 
+def test_every_shipped_app_and_the_witness_have_their_twins_for_wsgi_and_rsgi() -> None:
+    for name in (*app_names(), "witness"):
+        app = builtin_app(name)
+        assert app.twins == (("wsgi", f"apps.wsgi.{name}:app"), ("rsgi", f"apps.rsgi.{name}:app"))
+        assert [app.target_for(interface) for interface in ("asgi", "wsgi", "rsgi", "other")] == [
+            f"apps.{name}:app",
+            f"apps.wsgi.{name}:app",
+            f"apps.rsgi.{name}:app",
+            None,
+        ]
+
+
+def test_the_twins_are_no_apps_of_their_own() -> None:
+    folders = {file.parent.name for file in (builtin_root() / "apps").rglob("*.py")}
+    assert {"wsgi", "rsgi"} <= folders
+    assert not {"wsgi", "rsgi"} & set(app_names())
+
+
 @pytest.mark.parametrize("name", ["plaintxt", "../plaintext", "", "_hidden"])
 def test_an_app_that_is_not_there_is_refused(name: str) -> None:
     with pytest.raises(UsageProblem, match="there is no app") as caught:
@@ -95,6 +113,11 @@ def test_an_app_of_ones_own_has_its_target_as_name_and_an_absolute_folder(
     assert user_app("shop.main:api.app", ".", request, expect) == App(
         name="shop.main:api.app", target="shop.main:api.app", folder=str(tmp_path), request=request, expect=expect
     )
+
+
+def test_an_app_of_ones_own_speaks_asgi_alone(tmp_path: Path) -> None:
+    app = user_app("shop:app", str(tmp_path), Request(), Expect())
+    assert (app.target_for("asgi"), app.target_for("wsgi")) == ("shop:app", None)
 
 
 @pytest.mark.parametrize("target", ["shop", "shop:", ":app", "shop/main.py:app", "shop:app:more", "shop..main:app", ""])

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from servermatrix.config.applications import app_names
-from servermatrix.config.matrix import Axes, LoadSettings, Matrix, read_matrix
+from servermatrix.config.axes import Axes
+from servermatrix.config.matrix import LoadSettings, Matrix, read_matrix
 from servermatrix.contracts import Choice, Count, Flag, LoadGenerator, LoadStats, Server
 from servermatrix.errors import Exit, UsageProblem
 from servermatrix.model import Noise
@@ -45,6 +46,10 @@ axes:
   workers: [1, 2]
   app: [plaintext, json]
   connections: [64, 128]
+  streams: [1, 10]
+  requests_per_connection: [0, 100]
+  python: [default, 3.10, /opt/python3]
+  requires: [default, 'uvloop<0.23 uvicorn==0.52.0']
 load: {duration: 1m, warmup: 0s, windows: 3, threads: 2, generator: wrk}
 rounds: 7
 noise: {foreign_cpu: 0.5, steal: 0.25}
@@ -66,7 +71,16 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
             ("uvicorn", (("loop", ("asyncio", "uvloop")), ("http", ("h11",)))),
             ("granian", (("threads", ("1", "2")),)),
         ),
-        axes=Axes(protocol=("h1", "h2"), workers=(1, 2), app=("plaintext", "json"), connections=(64, 128)),
+        axes=Axes(
+            protocol=("h1", "h2"),
+            workers=(1, 2),
+            app=("plaintext", "json"),
+            connections=(64, 128),
+            streams=(1, 10),
+            requests_per_connection=(0, 100),
+            python=("default", "3.10", "/opt/python3"),
+            requires=("default", "uvicorn==0.52.0 uvloop<0.23"),
+        ),
         load=LoadSettings(generator="wrk", threads=2, duration_s=60, warmup_s=0, windows=3),
         rounds=7,
         noise=Noise(foreign_cpu=0.5, steal=0.25),
@@ -78,7 +92,16 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
 def test_servers_alone_are_enough(tmp_path: Path) -> None:
     matrix = read(tmp_path, "servers: {uvicorn: {}}")
     assert matrix.servers == (("uvicorn", ()),)
-    assert matrix.axes == Axes(protocol=("h1",), workers=(1,), app=("plaintext",), connections=(64,))
+    assert matrix.axes == Axes(
+        protocol=("h1",),
+        workers=(1,),
+        app=("plaintext",),
+        connections=(64,),
+        streams=(1,),
+        requests_per_connection=(0,),
+        python=("default",),
+        requires=("default",),
+    )
     assert matrix.load == LoadSettings(generator=None, threads=1, duration_s=2, warmup_s=1, windows=2)
     assert (matrix.rounds, matrix.noise, matrix.exclude, matrix.include) == (11, Noise(), (), ())
 
@@ -97,6 +120,14 @@ def test_keys_without_a_value_count_as_empty(tmp_path: Path) -> None:
         ("servers: {uvicorn: {log: [true, false]}}", "servers: {uvicorn: {log: ['on', off]}}"),
         ("servers: {uvicorn: {}}\nload: {duration: 2}", "servers: {uvicorn: {}}\nload: {duration: 2s}"),
         ("servers: {uvicorn: {}}\nload: {duration: 120s}", "servers: {uvicorn: {}}\nload: {duration: 2m}"),
+        (
+            "servers: {uvicorn: {}}\naxes: {streams: 08, requests_per_connection: 00, python: 3.13}",
+            "servers: {uvicorn: {}}\naxes: {streams: [8], requests_per_connection: [0], python: ['3.13']}",
+        ),
+        (
+            "servers: {uvicorn: {}}\naxes: {requires: 'UvLoop<0.23,>=0.22  uvicorn==0.52.0'}",
+            "servers: {uvicorn: {}}\naxes: {requires: ['uvicorn==0.52.0 uvloop>=0.22,<0.23']}",
+        ),
         ("servers: {uvicorn: {}}\nexclude: [{app: json}]", "servers: {uvicorn: {}}\nexclude: [{app: [json]}]"),
     ],
 )
@@ -105,10 +136,26 @@ def test_two_ways_to_write_the_same_are_the_same(tmp_path: Path, short: str, lon
 
 
 def test_entries_hold_canonical_values(tmp_path: Path) -> None:
-    text = "servers: {uvicorn: {}}\nexclude: [{log: true, workers: 02}]\ninclude: [{server: uvicorn, log: false}]"
+    text = """\
+servers: {uvicorn: {}}
+exclude: [{log: true, workers: 02, streams: [01, 10], requires: [default, 'Uvicorn==0.52.0']}]
+include: [{server: uvicorn, log: false, requests_per_connection: 00, python: 3.10, requires: 'b==1 a==2'}]
+"""
     matrix = read(tmp_path, text)
-    assert matrix.exclude == ((("log", ("on",)), ("workers", ("2",))),)
-    assert matrix.include == ((("server", "uvicorn"), ("log", "off")),)
+    assert matrix.exclude == (
+        (("log", ("on",)), ("workers", ("2",)), ("streams", ("1", "10")), ("requires", ("default", "uvicorn==0.52.0"))),
+    )
+    assert matrix.include == (
+        (
+            *(("server", "uvicorn"), ("log", "off"), ("requests_per_connection", "0")),
+            *(("python", "3.10"), ("requires", "a==2 b==1")),
+        ),
+    )
+
+
+def test_the_protocols_of_a_matrix_are_those_of_its_axis_and_of_include(tmp_path: Path) -> None:
+    text = "servers: {granian: {}}\naxes: {protocol: h2}\ninclude: [{server: uvicorn, protocol: h1}, {protocol: h2, app: json}]"
+    assert read(tmp_path, text).protocols() == ("h2", "h1")
 
 
 def test_anchors_and_a_byte_order_mark_are_understood(tmp_path: Path) -> None:
@@ -198,7 +245,22 @@ def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
         read_matrix(tmp_path / "matrix.yaml", "quick", {}, {}, ())
 
 
-@pytest.mark.parametrize("profile", ["quick", "smoke", "full"])
-def test_the_shipped_file_reads_with_the_shipped_plug_ins(profile: str) -> None:
-    matrix = read_matrix(ROOT / "matrix.yaml", profile, load_servers(), load_generators(), app_names())
-    assert [name for name, _ in matrix.servers] == ["uvicorn", "gunicorn", "hypercorn", "granian"]
+def shipped(profile: str) -> Matrix:
+    return read_matrix(ROOT / "matrix.yaml", profile, load_servers(), load_generators(), app_names())
+
+
+@pytest.mark.parametrize("profile", ["quick", "smoke", "wide", "h2"])
+def test_the_shipped_file_compares_the_four_servers(profile: str) -> None:
+    assert [name for name, _ in shipped(profile).servers] == ["uvicorn", "gunicorn", "hypercorn", "granian"]
+
+
+def test_the_shipped_full_profile_names_every_server_and_every_value_of_its_choices() -> None:
+    asked = {name: dict(options) for name, options in shipped("full").servers}
+    servers = load_servers()
+    assert set(asked) == set(servers)
+    for name, server in servers.items():
+        choices = {option: choice.values for option, choice in server.options.items() if isinstance(choice, Choice)}
+        assert {option: set(values) for option, values in asked[name].items()} == {
+            option: set(values) for option, values in choices.items()
+        }
+    assert shipped("full").protocols() == ("h1", "h1s", "h2c", "h2")

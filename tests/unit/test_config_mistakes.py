@@ -137,7 +137,8 @@ BASE = "servers: {uvicorn: {}}\n"
         ),
         pytest.param(
             BASE + "axes: {worker: [1]}",
-            "2:8: axes.worker: is no key here; known are protocol, workers, app, connections; did you mean 'workers'?",
+            "2:8: axes.worker: is no key here; known are protocol, workers, app, connections, streams, requests_per_connection,"
+            " python, requires; did you mean 'workers'?",
             id="a misspelt axis",
         ),
         pytest.param(
@@ -154,6 +155,74 @@ BASE = "servers: {uvicorn: {}}\n"
             BASE + "axes: {workers: [1, 2, 01]}",
             "2:24: axes.workers[2]: '01' stands here twice",
             id="a number twice",
+        ),
+        pytest.param(
+            BASE + "axes: {streams: [8, 0]}", "2:21: axes.streams[1]: '0' is too small; the least is 1", id="no streams"
+        ),
+        pytest.param(
+            BASE + "axes: {stream: 8}",
+            "2:8: axes.stream: is no key here; known are protocol, workers, app, connections, streams, requests_per_connection,"
+            " python, requires; did you mean 'streams'?",
+            id="an axis in the singular",
+        ),
+        pytest.param(
+            BASE + "axes: {streams: many}",
+            "2:17: axes.streams: 'many' is not a whole number",
+            id="a word for a number of streams",
+        ),
+        pytest.param(
+            BASE + "axes: {streams: [1, 01]}", "2:21: axes.streams[1]: '01' stands here twice", id="a number of streams twice"
+        ),
+        pytest.param(
+            BASE + "axes: {requests_per_connection: -1}",
+            "2:33: axes.requests_per_connection: '-1' is too small; the least is 0",
+            id="fewer than no requests per connection",
+        ),
+        pytest.param(
+            BASE + "axes: {python: [3.13, python3]}",
+            "2:23: axes.python[1]: 'python3' is neither default, nor a version such as 3.13, nor a path with a slash",
+            id="a python that is a name",
+        ),
+        pytest.param(
+            BASE + "axes: {python: 3}",
+            "2:16: axes.python: '3' is neither default, nor a version such as 3.13, nor a path with a slash",
+            id="half a version of python",
+        ),
+        pytest.param(
+            BASE + "axes: {python: ['']}",
+            "2:17: axes.python[0]: '' is neither default, nor a version such as 3.13, nor a path with a slash",
+            id="an empty python",
+        ),
+        pytest.param(
+            BASE + "axes: {python: defualt}",
+            "2:16: axes.python: 'defualt' is neither default, nor a version such as 3.13, nor a path with a slash;"
+            " did you mean 'default'?",
+            id="a misspelt default",
+        ),
+        pytest.param(
+            BASE + "axes: {python: [3.13, 3.13]}", "2:23: axes.python[1]: '3.13' stands here twice", id="a python twice"
+        ),
+        pytest.param(
+            BASE + "axes:\n  requires:\n    - default\n    - uvicorn == 0.52.0",
+            "5:7: axes.requires[1]: 'uvicorn == 0.52.0' is no requirement set: '==' is no requirement; write name==version,"
+            " without spaces around ==, and white space between one requirement and the next",
+            id="a requirement with blanks",
+        ),
+        pytest.param(
+            BASE + "axes: {requires: [uvicorn==0.52.0 uvicorn<1]}",
+            "2:19: axes.requires[0]: 'uvicorn==0.52.0 uvicorn<1' is no requirement set: uvicorn is there twice; join its"
+            " conditions with a comma, as in uvloop>=0.22,<0.23",
+            id="a package twice in a set",
+        ),
+        pytest.param(
+            BASE + "axes: {requires: ''}",
+            "2:18: axes.requires: '' is empty; write default, or requirements such as uvicorn==0.52.0",
+            id="an empty set",
+        ),
+        pytest.param(
+            BASE + "axes: {requires: ['a==1 b==2', 'B==2 a==1']}",
+            "2:32: axes.requires[1]: 'B==2 a==1' stands here twice",
+            id="a set twice in another order",
         ),
         pytest.param(BASE + "axes: {workers: [0]}", "2:18: axes.workers[0]: '0' is too small; the least is 1", id="no workers"),
         pytest.param(
@@ -205,13 +274,13 @@ BASE = "servers: {uvicorn: {}}\n"
         pytest.param(
             BASE + "exclude: [{sever: uvicorn}]",
             "2:12: exclude[0].sever: 'sever' is not an axis or option; known are server, protocol, workers, app, connections,"
-            " loop, http, log, threads; did you mean 'server'?",
+            " streams, requests_per_connection, python, requires, loop, http, log, threads; did you mean 'server'?",
             id="a misspelt key of an entry",
         ),
         pytest.param(
             BASE + "exclude: [{server: granian, http: h11}]",
             "2:29: exclude[0].http: 'http' is not an axis or option of granian; known are server, protocol, workers, app,"
-            " connections, loop, threads",
+            " connections, streams, requests_per_connection, python, requires, loop, threads",
             id="an option of another server",
         ),
         pytest.param(
@@ -228,6 +297,32 @@ BASE = "servers: {uvicorn: {}}\n"
             BASE + "exclude: [{workers: many}]",
             "2:21: exclude[0].workers: 'many' is not a whole number from 1 on",
             id="a word as number in an entry",
+        ),
+        pytest.param(
+            BASE + "exclude: [{streams: [10, 0]}]",
+            "2:26: exclude[0].streams[1]: '0' is not a whole number from 1 on",
+            id="no streams in an entry",
+        ),
+        pytest.param(
+            BASE + "include: [{server: uvicorn, requests_per_connection: -1}]",
+            "2:54: include[0].requests_per_connection: '-1' is not a whole number from 0 on",
+            id="fewer than no requests per connection in an entry",
+        ),
+        pytest.param(
+            BASE + "include: [{server: uvicorn, python: py313}]",
+            "2:37: include[0].python: 'py313' is neither default, nor a version such as 3.13, nor a path with a slash",
+            id="a python that is a name in an entry",
+        ),
+        pytest.param(
+            BASE + "exclude: [{requires: uvicorn=0.52.0}]",
+            "2:22: exclude[0].requires: 'uvicorn=0.52.0' is no requirement set: 'uvicorn=0.52.0' is no requirement; write"
+            " name==version, without spaces around ==, and white space between one requirement and the next",
+            id="no requirement in an entry",
+        ),
+        pytest.param(
+            BASE + "exclude: [{protocol: [h1, h2c]}]",
+            "2:27: exclude[0].protocol[1]: 'h2c' is not a protocol; known are h1, h2; did you mean 'h2'?",
+            id="a protocol that no server speaks in an entry",
         ),
         pytest.param(
             BASE + "exclude: [{app: jso}]",

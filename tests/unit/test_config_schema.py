@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from servermatrix.config.applications import app_names
+from servermatrix.config.axes import COUNTS, SHARED_AXES
 from servermatrix.config.schema import matrix_schema, schema_text
 from servermatrix.config.shape import AxesShape, LoadShape, MatrixShape, NoiseShape
 from servermatrix.contracts import Choice, Count, Flag, LoadGenerator, LoadStats, Option, Server
@@ -84,6 +85,22 @@ def test_an_include_entry_has_one_value_per_key() -> None:
     properties = follow(schema(), "$defs", "include", "items", "properties")
     assert follow(properties, "app") == {"enum": ["json", "plaintext"]}
     assert follow(properties, "workers") == {"type": "integer", "minimum": 1}
+
+
+def test_the_shared_axes_offer_what_the_checks_accept() -> None:
+    axes = follow(schema(), "$defs", "axes", "properties")
+    assert item(follow(axes, "protocol")) == {"enum": ["h1"]}
+    for name, minimum in (("workers", 1), ("connections", 1), ("streams", 1), ("requests_per_connection", 0)):
+        assert minimum == COUNTS[name] == follow(item(follow(axes, name)), "minimum")
+    assert follow(item(follow(axes, "python")), "type") == ["string", "number"]
+    assert follow(item(follow(axes, "requires")), "type") == "string"
+
+
+def test_entries_may_name_every_shared_axis() -> None:
+    for key in ("exclude", "include"):
+        properties = follow(schema(), "$defs", key, "items", "properties")
+        assert isinstance(properties, dict)
+        assert list(properties)[: 1 + len(SHARED_AXES)] == ["server", *SHARED_AXES]
 
 
 def test_the_keys_are_those_that_the_checks_know() -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from click import BadParameter
 
-from servermatrix.config.matrix import Axes, LoadSettings, Matrix
+from servermatrix.cli.values import Axis
+from servermatrix.config.axes import Axes
+from servermatrix.config.matrix import LoadSettings, Matrix
 from servermatrix.config.overrides import Overrides, override
 from servermatrix.contracts import Choice, Count, Flag, Server
 from servermatrix.errors import Exit, UsageProblem
@@ -57,8 +60,26 @@ def test_no_overrides_leave_the_matrix_as_it_is() -> None:
 
 
 def test_a_shared_axis_is_set() -> None:
-    matrix = setting(("protocol", ("h2", "h1")), ("workers", ("2", "4")), ("app", ("json",)), ("connections", ("8",)))
-    assert matrix.axes == Axes(protocol=("h2", "h1"), workers=(2, 4), app=("json",), connections=(8,))
+    matrix = setting(
+        ("protocol", ("h2", "h1")),
+        ("workers", ("2", "4")),
+        ("app", ("json",)),
+        ("connections", ("8",)),
+        ("streams", ("1", "10")),
+        ("requests_per_connection", ("0", "100")),
+        ("python", ("default", "3.11", "~/py/bin/python")),
+        ("requires", ("default", "uvicorn==0.52.0")),
+    )
+    assert matrix.axes == Axes(
+        protocol=("h2", "h1"),
+        workers=(2, 4),
+        app=("json",),
+        connections=(8,),
+        streams=(1, 10),
+        requests_per_connection=(0, 100),
+        python=("default", "3.11", "~/py/bin/python"),
+        requires=("default", "uvicorn==0.52.0"),
+    )
 
 
 def test_an_option_is_set_on_every_server_of_the_matrix_that_has_it() -> None:
@@ -73,6 +94,8 @@ def test_values_are_made_canonical_and_counted_once() -> None:
     assert setting(("log", ("true", "on"))).servers[0][1][1] == ("log", ("on",))
     assert setting(("workers", ("2", "02"))).axes.workers == (2,)
     assert setting(("app", ("json", "json"))).axes.app == ("json",)
+    assert setting(("streams", ("08", "8"))).axes.streams == (8,)
+    assert setting(("requires", ("b==1 A==2", "a==2 b==1"))).axes.requires == ("a==2 b==1",)
     assert changed(connections=(8, 8)).axes.connections == (8,)
 
 
@@ -109,6 +132,14 @@ def test_an_app_of_ones_own_is_the_only_app() -> None:
         ("workers", ("two",), "workers takes whole numbers, not 'two'"),
         ("connections", ("8", "-8"), "connections takes whole numbers, not '8,-8'"),
         ("workers", ("0",), "workers is 0, but the least is 1"),
+        ("streams", ("8", "0"), "streams is 0, but the least is 1"),
+        ("streams", ("ten",), "streams takes whole numbers, not 'ten'"),
+        ("stream", ("8",), r"no server of the matrix has 'stream'; known are .*; did you mean 'streams'\?"),
+        ("requests_per_connection", ("-1",), "requests_per_connection takes whole numbers, not '-1'"),
+        ("python", ("3.11", "python3"), "python: 'python3' is neither default, nor a version such as 3.13, nor a path"),
+        ("python", ("defualt",), r"python: 'defualt' is neither .*; did you mean 'default'\?"),
+        ("requires", ("uvicorn=0.52.0",), "requires: 'uvicorn=0.52.0' is no requirement set: .*; write name==version"),
+        ("requires", ("./wheel",), "requires: './wheel' is no requirement set"),
         ("app", ("",), "app is given an empty value"),
         ("app", (), "app is given an empty value"),
     ],
@@ -152,3 +183,24 @@ def test_connections_of_include_entries_must_suit_the_threads_too() -> None:
     matrix = replace(MATRIX, include=((("server", "beta"), ("connections", "9")),))
     with pytest.raises(UsageProblem, match="9 connections cannot be shared evenly by 2 threads"):
         override(matrix, Overrides(threads=2), SERVERS)
+
+
+@pytest.mark.parametrize(
+    ("typed", "axis", "values"),
+    [
+        ("requires=uvicorn==0.52.0,uvicorn==0.54.0", "requires", ("uvicorn==0.52.0", "uvicorn==0.54.0")),
+        ("requires=default, uvicorn==0.52.0 uvloop<0.23", "requires", ("default", "uvicorn==0.52.0 uvloop<0.23")),
+        ("requires=uvloop>=0.22,<0.23,uvicorn~=0.54", "requires", ("uvloop>=0.22,<0.23", "uvicorn~=0.54")),
+        ("requires=gunicorn[fast,gevent]==27.0.1,uvicorn", "requires", ("gunicorn[fast,gevent]==27.0.1", "uvicorn")),
+        ("python=3.11,~/py/bin/python", "python", ("3.11", "~/py/bin/python")),
+        ("workers = 1 , 2", "workers", ("1", "2")),
+    ],
+)
+def test_values_are_separated_by_commas_but_those_within_a_requirement(typed: str, axis: str, values: tuple[str, ...]) -> None:
+    assert Axis().convert(typed, None, None) == (axis, values)
+
+
+@pytest.mark.parametrize("typed", ["requires", "=a", "requires=", "workers=1,,2", "workers=1,"])
+def test_an_axis_without_a_value_is_not_taken(typed: str) -> None:
+    with pytest.raises(BadParameter, match=r"is not of the form axis=value\[,value\]"):
+        Axis().convert(typed, None, None)

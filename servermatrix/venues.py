@@ -1,0 +1,141 @@
+"""Where the servers of a plan run: the interpreter of the run, or an environment of a cell's own, found or made beforehand."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from servermatrix import plugins
+from servermatrix.contracts import Server
+from servermatrix.errors import Unfit
+from servermatrix.measure import environment_cache, interpreters
+from servermatrix.measure.bench import Venue, Wanted, launch_of, wanted
+from servermatrix.measure.environment_cache import python_of
+from servermatrix.measure.environments import distributions, installed
+from servermatrix.measure.interpreters import Interpreter
+from servermatrix.model import Cell
+from servermatrix.prepare import shown_path, tools_folder
+
+CONSTRAINTS = "constraints.txt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Venues:
+    """The venue of every cell, by what chooses it."""
+
+    by_want: Mapping[Wanted, Venue]
+
+    def shown_python(self, want: Wanted) -> str:
+        """Name an interpreter as one would type it here; where there is none, as it was wished for."""
+        venue = self.by_want.get(want)
+        return "python" if venue is None else shown_path(venue.path)
+
+    def versions(self) -> Iterator[tuple[str, str]]:
+        """Yield what is installed, (name, version), each once; what is in an environment of its own is named after that."""
+        found: dict[tuple[str, str], None] = {}
+        for (_, python, requires), venue in self.by_want.items():
+            own = "".join([f"@{python}" if python else "", *(f"+{each}" for each in requires)])
+            named = f" ({own})" if own else ""
+            found.update(((f"{name}{named}", version), None) for name, version in venue.versions.items() if version)
+        yield from found
+
+
+def built(servers: Mapping[str, Server], cells: Iterable[Cell], python: str, tell: Callable[[str], None]) -> Venues:
+    """Find or make the venue of every cell; one that cannot be had keeps the sentence that its cells fail with.
+
+    Raises Unfit when the interpreter of the run, `python`, does not work.
+    """
+    needed, find = _needed(servers, cells), _finder()
+    own = {want: _made(want, needs, find(want[1] or python), tell) for want, needs in needed.items() if _is_own(want)}
+    shared = {want: needs for want, needs in needed.items() if not _is_own(want)}
+    if not shared:
+        return Venues(by_want=own)
+    versions = installed(python, distributions(text for needs in shared.values() for text in needs))
+    return Venues(by_want={**dict.fromkeys(shared, Venue(path=python, versions=versions)), **own})
+
+
+def foreseen(servers: Mapping[str, Server], cells: Iterable[Cell], python: str) -> Venues:
+    """Say where the venues will be, without making any."""
+    find = _finder()
+
+    def path(want: Wanted, needs: tuple[str, ...]) -> str:
+        if not _is_own(want):
+            return python
+        found = find(want[1] or python)
+        return found.wished if isinstance(found, _Lost) else python_of(_specified(want, needs, found), environments_folder())
+
+    return Venues(by_want={want: Venue(path=path(want, needs)) for want, needs in _needed(servers, cells).items()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Lost:
+    """An interpreter that is not to be had, and why."""
+
+    wished: str
+    failure: str
+
+
+def _finder() -> Callable[[str], Interpreter | _Lost]:
+    """Return a function that looks for interpreters by path or version, for each of them once."""
+
+    @cache
+    def find(wished: str) -> Interpreter | _Lost:
+        try:
+            return interpreters.find(wished)
+        except Unfit as failure:
+            return _Lost(wished=wished, failure=failure.message)
+
+    return find
+
+
+def _is_own(want: Wanted) -> bool:
+    _, python, requires = want
+    return bool(python or requires)
+
+
+def _needed(servers: Mapping[str, Server], cells: Iterable[Cell]) -> dict[Wanted, tuple[str, ...]]:
+    """Collect what the cells of each venue need, each requirement once."""
+    found: dict[Wanted, dict[str, None]] = defaultdict(dict)
+    for cell in {(wanted(each), each.options, each.protocol, each.workers): each for each in cells}.values():
+        server = servers[cell.server]
+        launch = launch_of(cell, python="python", target="app:app", port=0, folder=".")
+        found[wanted(cell)].update(dict.fromkeys((*server.requires, *server.needs(launch))))
+    return {want: tuple(needs) for want, needs in found.items()}
+
+
+def _specified(want: Wanted, needs: tuple[str, ...], python: Interpreter) -> environment_cache.Wanted:
+    """Say what an environment is made of."""
+    _, _, requires = want
+    return environment_cache.Wanted(python=python, requirements=needs, requires=requires, constraints=_constraints())
+
+
+def _constraints() -> str:
+    """Read the pinned versions that are shipped."""
+    file = plugins.builtin_root() / CONSTRAINTS
+    return file.read_text(encoding="utf-8") if file.exists() else ""
+
+
+def environments_folder() -> Path:
+    """Say where environments are kept: beside the tools that were fetched."""
+    return tools_folder() / "environments"
+
+
+def _made(want: Wanted, needs: tuple[str, ...], python: Interpreter | _Lost, tell: Callable[[str], None]) -> Venue:
+    if isinstance(python, _Lost):
+        return Venue(path=python.wished, failure=python.failure)
+    specified, folder = _specified(want, needs, python), environments_folder()
+    if environment_cache.known(specified, folder) is None:
+        tell(f"making an environment for {want[0]}: {specified.label}; only this once")
+    made = environment_cache.ensure(specified, folder)
+    if isinstance(made, environment_cache.Unmade):
+        return Venue(path=python_of(specified, folder), failure=made.sentence)
+    versions = _told(dict(made.versions), needs)
+    return Venue(path=made.python, versions=versions, pins=specified.requires, constraints=specified.in_force)
+
+
+def _told(versions: Mapping[str, str], needs: tuple[str, ...]) -> dict[str, str | None]:
+    """Keep of all that is installed what the servers need; names are canonical."""
+    return {name: versions.get(name) for name in distributions(needs)}
