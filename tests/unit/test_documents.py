@@ -19,6 +19,8 @@ from servermatrix.config.matrix import read_matrix
 from servermatrix.errors import Exit
 from servermatrix.model import Flag
 from servermatrix.prepare import Wishes, prepare
+from servermatrix.render.markdown import to_markdown
+from tests.golden.protocol_examples import PROTOCOL_EXAMPLES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 README, CONTRIBUTING, READING = (ROOT / name for name in ("README.md", "CONTRIBUTING.md", "docs/reading-the-table.md"))
@@ -116,25 +118,29 @@ def test_every_matrix_in_the_readme_reads_as_one(block: str, tmp_path: Path) -> 
 
 def write_example(folder: Path) -> Path:
     """Write the plug-in of the README to where the README says it belongs."""
-    (folder / "servers").mkdir()
-    (folder / "servers" / "daphne.py").write_text(the_block(README, "python", "SERVER = Server("))
+    (name,) = re.findall(r"This is `(servers/\w+\.py)`", README.read_text())
+    (folder / name).parent.mkdir()
+    (folder / name).write_text(the_block(README, "python", "SERVER = Server("))
     return folder
 
 
 def test_the_plug_in_of_the_readme_loads_and_plans(tmp_path: Path) -> None:
     matrix = tmp_path / "matrix.yaml"
-    matrix.write_text(the_block(README, "yaml", "daphne") + "axes: {workers: [1, 2]}\n")
+    matrix.write_text(the_block(README, "yaml", "anycorn") + "axes: {protocol: [h1, h2]}\n")
     prepared = prepare(Wishes(matrix=matrix, plugin_folders=(write_example(tmp_path),)), find_tools=False)
-    assert [cell.id for cell in prepared.plan.cells] == ["daphne/h1/w1/c64/plaintext"]
-    assert [each.reason for each in prepared.plan.excluded] == ["daphne has no worker processes"]
+    assert [cell.id for cell in prepared.plan.cells] == [
+        f"anycorn[loop={loop}]/h1/w1/c64/plaintext" for loop in ("asyncio", "trio")
+    ]
+    assert [each.id.split("/")[1] for each in prepared.plan.excluded] == ["h2", "h2"]
+    assert all("anycorn" in each.reason for each in prepared.plan.excluded)
 
 
 def test_the_plan_of_the_plug_in_of_the_readme_shows_its_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     matrix = tmp_path / "matrix.yaml"
-    matrix.write_text(the_block(README, "yaml", "daphne"))
+    matrix.write_text(the_block(README, "yaml", "anycorn"))
     code = cli.guarded(["plan", "--matrix", str(matrix), "--runners", str(write_example(tmp_path))])
     assert code == Exit.OK
-    assert "-m daphne --bind 127.0.0.1 --port 8000" in capsys.readouterr().out
+    assert "-m anycorn --config ./anycorn.toml --bind 127.0.0.1:8000 --workers 1 --worker-class trio" in capsys.readouterr().out
 
 
 def test_the_table_of_rounds_is_what_a_plan_says() -> None:
@@ -143,6 +149,13 @@ def test_the_table_of_rounds_is_what_a_plan_says() -> None:
     for row in rows:
         size, pairs, rounds = map(int, row)
         assert (size * (size - 1) // 2, rounds) == (pairs, rounds_needed(pairs))
+
+
+def test_the_sections_and_notes_that_are_explained_stand_in_reports() -> None:
+    reports = "".join(to_markdown(report) for report in PROTOCOL_EXAMPLES.values())
+    explained = re.findall(r"\*\*([A-Z][\w ]+)\*\*", READING.read_text().partition("## The same work?")[2].partition("\n## ")[0])
+    assert len(explained) == 4
+    assert [each for each in explained if each not in reports] == []
 
 
 def test_the_fake_model_of_contributing_runs_as_it_says(
@@ -183,10 +196,11 @@ def test_every_link_to_a_heading_leads_to_one(document: Path) -> None:
         assert anchor in [heading.lower().replace(" ", "-") for heading in headings], f"{document.name}: {target}"
 
 
-def test_the_place_of_the_quick_table_is_marked_in_the_readme() -> None:
+@pytest.mark.parametrize("name", ["quick table", "h2 table"])
+def test_the_place_of_each_measured_table_is_marked_in_the_readme(name: str) -> None:
     text = README.read_text()
-    assert text.count("<!-- quick table -->") == text.count("<!-- /quick table -->") == 1
-    assert text.index("<!-- quick table -->") < text.index("<!-- /quick table -->")
+    assert text.count(f"<!-- {name} -->") == text.count(f"<!-- /{name} -->") == 1
+    assert text.index(f"<!-- {name} -->") < text.index(f"<!-- /{name} -->")
 
 
 def test_the_changelog_has_an_unreleased_part() -> None:
