@@ -68,7 +68,7 @@ def checked(request: Request, source: str) -> Request:
         )
     for name, value in request.headers:
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[\t -~\x80-\xff]*", value):
-            raise UsageProblem(f"{source}: the header {name!r}: {value!r} cannot be sent", "use Latin-1 text without line ends")
+            raise UsageProblem(f"{source}: the header {name!r}: {value!r} cannot be sent", "use printable text without line ends")
     try:
         request.body.encode()
     except UnicodeEncodeError as error:

@@ -274,7 +274,7 @@ def test_the_h2_profile_is_four_servers_over_four_protocols_with_as_many_request
         "granian[loop=uvloop]",
     )
     assert [cell["id"] for cell in document["cells"]] == [
-        f"{setting}/{protocol}/w1/{'c64' if protocol in {'h1', 'h1s'} else 'c8m8'}/plaintext"
+        f"{setting}/{protocol}/w1/{'c64' if protocol in {'h1', 'h1s'} else 'c16m4'}/plaintext"
         for setting in settings
         for protocol in PROTOCOLS
     ]
