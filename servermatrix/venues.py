@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 from servermatrix import plugins
 from servermatrix.contracts import Server
 from servermatrix.errors import Unfit
@@ -107,8 +109,13 @@ def _needed(servers: Mapping[str, Server], cells: Iterable[Cell]) -> dict[Wanted
 
 
 def _specified(want: Wanted, needs: tuple[str, ...], python: Interpreter) -> environment_cache.Wanted:
-    """Say what an environment is made of."""
+    """Say what an environment is made of.
+
+    What the set gives a version for is the set's to say: cells that need another one fail, and the others run.
+    """
     _, _, requires = want
+    given = distributions(each for each in requires if Requirement(each).specifier)
+    needs = tuple(each for each in needs if distributions((each,))[0] not in given)
     return environment_cache.Wanted(python=python, requirements=needs, requires=requires, constraints=_constraints())
 
 
@@ -132,10 +139,10 @@ def _made(want: Wanted, needs: tuple[str, ...], python: Interpreter | _Lost, tel
     made = environment_cache.ensure(specified, folder)
     if isinstance(made, environment_cache.Unmade):
         return Venue(path=python_of(specified, folder), failure=made.sentence)
-    versions = _told(dict(made.versions), needs)
+    versions = {"python": python.version, **_told(dict(made.versions), (*needs, *specified.requires))}
     return Venue(path=made.python, versions=versions, pins=specified.requires, constraints=specified.in_force)
 
 
 def _told(versions: Mapping[str, str], needs: tuple[str, ...]) -> dict[str, str | None]:
-    """Keep of all that is installed what the servers need; names are canonical."""
+    """Keep of all that is installed what was asked for; names are canonical."""
     return {name: versions.get(name) for name in distributions(needs)}

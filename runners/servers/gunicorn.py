@@ -163,7 +163,7 @@ def objection(launch: Launch) -> str | None:
     """Refuse what cannot run, saying what happens when it is tried."""
     name, wanted = launch.options["worker"], launch.options["interface"]
     if launch.http2 and name in WITHOUT_HTTP2:
-        return f"gunicorn's {name} worker has no HTTP/2 and closes a connection of it without an answer"
+        return f"gunicorn's {name} worker has no HTTP/2 and answers in HTTP/1.1"
     spoken = "asgi" if name in ASGI_WORKERS else "wsgi"
     if wanted != spoken:
         happens = "never answers" if name == "tornado" else "answers 500"

@@ -45,11 +45,13 @@ def verify(
     prepared = prepare(wishes, find_tools=False)
     suspects = impossible(wishes) if excluded else ()
     count, seen = total(prepared, suspects), list[Verified]()
-    for each in verified(prepared, setup, suspects, tell):
-        seen.append(each)
-        tell(page.line(each, len(seen), count))
     form = page.to_json if as_json else page.to_markdown if as_markdown else page.to_text
-    click.echo(form(seen), nl=False)
+    try:
+        for each in verified(prepared, setup, suspects, tell):
+            seen.append(each)
+            tell(page.line(each, len(seen), count))
+    finally:  # what was seen is told, however it ends
+        click.echo(form(seen), nl=False)
     sys.exit(max((BAD.get(each.validity, Exit.OK) for each in seen), default=Exit.OK, key=_weight))
 
 

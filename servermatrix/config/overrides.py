@@ -11,7 +11,7 @@ from servermatrix.config.matrix import LoadSettings, Matrix
 from servermatrix.config.options import canonical, named_values, offered, offers, whole
 from servermatrix.contracts import Option, Server
 from servermatrix.errors import UsageProblem
-from servermatrix.model import App
+from servermatrix.model import HTTP2, App
 from servermatrix.suggest import did_you_mean, listed
 
 T = TypeVar("T")
@@ -57,6 +57,10 @@ def override(matrix: Matrix, overrides: Overrides, servers: Mapping[str, Server]
         rounds=_given(overrides.rounds, matrix.rounds),
     )
     _check_numbers(changed)
+    if any(axis == "streams" for axis, _ in overrides.sets) and HTTP2.isdisjoint(changed.protocols()):
+        raise UsageProblem(
+            "streams are requests in flight per connection of HTTP/2, which nothing here speaks", "add -s protocol=h2c"
+        )
     return changed
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from servermatrix.contracts import Launch
@@ -13,7 +13,7 @@ class Certificate:
     """A certificate chain and its key for 127.0.0.1, and the authority that signed it, all PEM; the key is PKCS #8."""
 
     chain_pem: str
-    key_pem: str
+    key_pem: str = field(repr=False)
     authority_pem: str
 
 

@@ -10,7 +10,7 @@ from servermatrix.measure import probe, window
 from servermatrix.measure.bench import Bench, check_alarms, log_name, serving
 from servermatrix.measure.client import Answer
 from servermatrix.measure.failure import StepFailure, refused
-from servermatrix.measure.witness import proof_key, prove
+from servermatrix.measure.witness import prove
 from servermatrix.model import Cause, Cell, Failed, Measured, Plan, Proof, Sample, Skipped, Step, Wire
 
 GIVE_UP_AFTER = 2
@@ -36,7 +36,7 @@ def measure(bench: Bench, plan: Plan, stored: Collection[Sample], before: Callab
         if missing := bench.driver(cell).missing:
             yield Skipped(cell_id=cell.id, round=step.round, started_at=_now(), reason=missing)
             continue
-        key = proof_key(cell)
+        key = cell.start
         if key not in proven:
             proven[key] = verdict = _prove(bench, step)
             if isinstance(verdict, Proof):

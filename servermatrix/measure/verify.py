@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from servermatrix.measure.bench import Bench, Started, Stopped, log_name, start_server, stop_server, work_folder
 from servermatrix.measure.failure import StepFailure, refused
-from servermatrix.measure.witness import check_interpreter, proof_key, testify
+from servermatrix.measure.witness import check_interpreter, testify
 from servermatrix.model import Cause, Cell, Validity, Verified
 
 
@@ -26,12 +26,12 @@ def suspects(cells: Iterable[Cell], excluded: Iterable[tuple[Cell, str]]) -> lis
     """
     working: dict[str, Suspect] = {}
     for cell in cells:
-        working.setdefault(proof_key(cell), Suspect(cell=cell))
+        working.setdefault(cell.start, Suspect(cell=cell))
     refused: dict[str, Suspect] = {}
     for cell, objection in excluded:
-        if proof_key(cell) not in working:
+        if cell.start not in working:
             anywhere = replace(cell, python="", requires=())
-            refused.setdefault(proof_key(anywhere), Suspect(cell=cell, objection=objection))
+            refused.setdefault(anywhere.start, Suspect(cell=cell, objection=objection))
     return [*working.values(), *refused.values()]
 
 
@@ -79,9 +79,9 @@ def _seen(bench: Bench, suspect: Suspect, started: Started) -> Verified:
 
 
 def _with_end(seen: Verified, stopped: Stopped) -> Verified:
-    """Add how it ended; what is left running makes a valid start a failed one."""
+    """Add how it ended; what is left running makes any start a failed one, an excluded one too."""
     left = [f"process {pid}" for pid in stopped.processes] + [f"a listener of process {pid}" for pid in stopped.listeners]
     ended = replace(seen, exit_code=stopped.exit_code, stop_s=round(stopped.after_s, 2), left=", ".join(left))
-    if left and seen.validity is Validity.VALID:
+    if left and seen.validity is not Validity.FAILED:
         return replace(ended, validity=Validity.FAILED, reason=f"left behind after the stop: {ended.left}")
     return ended

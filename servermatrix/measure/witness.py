@@ -34,11 +34,6 @@ class Testimony:
     tls: str = ""
 
 
-def proof_key(cell: Cell) -> str:
-    """Name what a proof is about: cells that differ only in app and load share it."""
-    return f"{cell.setting}/{cell.protocol}/w{cell.workers}"
-
-
 def prove(bench: Bench, cell: Cell) -> Proof:
     """Start a cell's setting on the witness and return what every worker agreed on.
 
@@ -55,8 +50,11 @@ def check_interpreter(bench: Bench, cell: Cell) -> None:
     if venue.failure:
         raise StepFailure(Cause.SERVER, venue.failure, fatal=True)
     missing = unmet(_requirements(bench, cell), venue.versions, venue.path)
-    if missing is not None:
-        raise StepFailure(Cause.ENVIRONMENT, missing, fatal=True)
+    if missing is None:
+        return
+    if cell.python or cell.requires:  # made for the cell: what it asks for does not go together, and nothing is to be installed
+        raise StepFailure(Cause.SERVER, f"{missing.partition('; type: ')[0]}, in the environment of this cell", fatal=True)
+    raise StepFailure(Cause.ENVIRONMENT, missing, fatal=True)
 
 
 def _requirements(bench: Bench, cell: Cell) -> tuple[str, ...]:
@@ -134,7 +132,7 @@ def judge(cell: Cell, told: Mapping[int, Testimony], expected: Mapping[str, str]
             raise StepFailure(Cause.SERVER, broken, fatal=True)
     one = next(iter(told.values()))
     return Proof(
-        key=proof_key(cell),
+        key=cell.start,
         loop=one.loop,
         http=one.http,
         http_version=one.http_version,

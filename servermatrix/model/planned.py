@@ -123,9 +123,14 @@ class Cell:
         return f"{self.server}{options}{python}" + "".join(f"+{each}" for each in self.requires)
 
     @property
+    def start(self) -> str:
+        """Name what is started, whatever the app and the load: what a proof is about."""
+        return f"{self.setting}/{self.protocol}/w{self.workers}"
+
+    @property
     def id(self) -> str:
         """Name the cell for ever, whatever else is in the matrix."""
-        return f"{self.setting}/{self.protocol}/w{self.workers}/{self.load.label}/{self.app}"
+        return f"{self.start}/{self.load.label}/{self.app}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

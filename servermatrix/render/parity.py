@@ -46,13 +46,8 @@ def _size(family: str, smallest: tuple[int, str], largest: tuple[int, str]) -> s
 
 def _tls(rows: Sequence[Summary], proofs: Sequence[Proof]) -> list[str]:
     seen = {proof.key: proof.tls for proof in proofs}
-    named = [(tls, row.name) for row in rows if (tls := seen.get(proof_key(row.planned.cell)))]
+    named = [(tls, row.name) for row in rows if (tls := seen.get(row.planned.cell.start))]
     return [f"TLS differs: {_grouped(named, 'for', len(rows))}."] if len({tls for tls, _ in named}) > 1 else []
-
-
-def proof_key(cell: Cell) -> str:
-    """Name what a proof is asked for once: whatever the app and the load."""
-    return f"{cell.setting}/{cell.protocol}/w{cell.workers}"
 
 
 def _grouped(named: Sequence[tuple[str, str]], link: str, of_all: int) -> str:
@@ -96,7 +91,7 @@ _SCOPES: Sequence[Callable[[Cell], str]] = (
     lambda cell: cell.server,
     lambda cell: cell.setting,
     lambda cell: f"{cell.setting} {cell.protocol}",
-    proof_key,
+    lambda cell: cell.start,
 )
 
 

@@ -14,8 +14,9 @@ _NUMBERS = ("ready s", "exit code", "stop s")
 _INTRODUCTION = """\
 # Servers: every combination, started
 
-Written by `python3 run_matrix.py verify --profile full --excluded --markdown`; do not edit it by hand. Every combination of
-settings was started on the witness with one worker and with two, asked from inside what really runs, and stopped with SIGTERM.
+Written by `verify --excluded --markdown`; do not edit it by hand. Every combination of settings was started on the witness
+with one worker and with two, asked from inside what really runs, and stopped with SIGTERM. Loop, class of the protocol, HTTP
+version, workers and versions show from inside; gunicorn's parser and granian's runtime are taken from the command line.
 Where a cell holds two values, the first is of one worker, the second of two. Seconds are of one start on one machine: they
 say how fast a server is up and gone again in order of magnitude, no more."""
 
@@ -23,7 +24,7 @@ say how fast a server is up and gone again in order of magnitude, no more."""
 def line(seen: Verified, done: int, total: int) -> str:
     """Say in one line what a start showed."""
     cell = seen.cell
-    what = f"{cell.setting}/{cell.protocol}/w{cell.workers}"
+    what = cell.start
     ready = f", ready after {amount(seen.ready_s, 2)} s" if seen.ready_s is not None else ""
     why = f": {plain(seen.reason)}" if seen.reason else ""
     return f"[{str(done).rjust(len(str(total)))}/{total}] {plain(what)}  {seen.validity}{ready}{why}"
@@ -127,9 +128,7 @@ def _excluded(everything: Iterable[Verified]) -> Grid:
 
 def to_json(everything: Sequence[Verified]) -> str:
     """Write one document for programs."""
-    found = [
-        {**_plain_fields(seen), "id": f"{seen.cell.setting}/{seen.cell.protocol}/w{seen.cell.workers}"} for seen in everything
-    ]
+    found = [{**_plain_fields(seen), "id": seen.cell.start} for seen in everything]
     return json.dumps({"schema": 1, "starts": found}, indent=2, allow_nan=False) + "\n"
 
 

@@ -94,7 +94,7 @@ def test_values_are_made_canonical_and_counted_once() -> None:
     assert setting(("log", ("true", "on"))).servers[0][1][1] == ("log", ("on",))
     assert setting(("workers", ("2", "02"))).axes.workers == (2,)
     assert setting(("app", ("json", "json"))).axes.app == ("json",)
-    assert setting(("streams", ("08", "8"))).axes.streams == (8,)
+    assert setting(("streams", ("08", "8")), ("protocol", ("h2",))).axes.streams == (8,)
     assert setting(("requires", ("b==1 A==2", "a==2 b==1"))).axes.requires == ("a==2 b==1",)
     assert changed(connections=(8, 8)).axes.connections == (8,)
 
@@ -148,6 +148,14 @@ def test_what_does_not_exist_is_refused(axis: str, values: tuple[str, ...], mess
     with pytest.raises(UsageProblem, match=message) as caught:
         setting((axis, values))
     assert caught.value.exit_code == Exit.USAGE
+
+
+def test_streams_without_a_protocol_that_has_them_are_refused_and_not_dropped_in_silence() -> None:
+    with pytest.raises(UsageProblem, match="streams are requests in flight per connection of HTTP/2") as caught:
+        setting(("streams", ("8",)))
+    assert "protocol=h2c" in caught.value.tip
+    included = replace(MATRIX, include=((("server", "beta"), ("protocol", "h2")),))
+    assert override(included, Overrides(sets=(("streams", ("8",)),)), SERVERS).axes.streams == (8,)
 
 
 def test_who_sets_the_server_is_told_how_to_choose_servers() -> None:

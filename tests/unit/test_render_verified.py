@@ -149,7 +149,7 @@ def test_without_excluded_ones_there_is_no_table_of_them() -> None:
 def test_the_page_says_where_it_is_from_and_which_versions_ran() -> None:
     text = to_markdown([GOOD, replace(TWO, proof=replace(PROOF, python="3.11.7", versions=(("h11", "0.16.0"),)))])
     head, *_ = text.split("## uvicorn\n")
-    assert head.startswith("# Servers: every combination, started\n\nWritten by `python3 run_matrix.py verify ")
+    assert head.startswith("# Servers: every combination, started\n\nWritten by `verify --excluded --markdown`; ")
     assert "\n\n2 starts: 2 valid. Python 3.11.7, Python 3.13.0, h11 0.16.0, uvicorn 0.54.0, zttp 0.0.35.\n\n" in head
     assert text.endswith("|\n")
     assert [row[1] for row in rows(text)] == ["protocol", "h2"]

@@ -11,9 +11,11 @@ from zipfile import ZipFile
 
 import pytest
 
+from servermatrix import venues
 from servermatrix.contracts import Choice, Launch, Server
 from servermatrix.errors import Unfit
 from servermatrix.measure.bench import Venue, wanted
+from servermatrix.measure.interpreters import Interpreter
 from servermatrix.model import Cell, Load
 from servermatrix.venues import Venues, built, environments_folder, foreseen
 
@@ -132,11 +134,20 @@ def test_an_environment_is_made_where_it_was_foreseen_told_of_and_found_again(
     assert (venue.failure, venue.path) == ("", before.by_want[want].path)
     assert Path(venue.path).exists()
     assert Path(venue.path).is_relative_to(environments)
-    assert (venue.versions, venue.pins) == ({"nothing": "1.5"}, ("nothing==1.5",))
+    assert venue.versions == {"python": RUNNING, "nothing": "1.5"}
+    assert venue.pins == ("nothing==1.5",)
     assert "click" in {line.partition("==")[0] for line in venue.constraints}
     assert told == [f"making an environment for small: nothing==1.5 on Python {RUNNING}; only this once"]
     assert built(servers, [wish], sys.executable, told.append) == made
     assert len(told) == 1
+
+
+def test_what_the_set_gives_a_version_for_is_not_also_asked_for_by_the_servers() -> None:
+    needs = ("nothing>=1", "nothing>=2", "No.Thing", "other", "named")
+    python = Interpreter(path="/py", version="3.13.0", real="/py")
+    asked = venues._specified(("small", "", ("named", "nothing==1.5")), needs, python)
+    assert asked.requirements == ("No.Thing", "other", "named")
+    assert asked.requires == ("named", "nothing==1.5")
 
 
 def test_an_environment_that_cannot_be_made_is_a_sentence_in_the_installer_s_words() -> None:

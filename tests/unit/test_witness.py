@@ -13,14 +13,14 @@ import pytest
 
 from servermatrix.contracts import Launch, Server
 from servermatrix.measure import witness
-from servermatrix.measure.bench import Bench, Venue
+from servermatrix.measure.bench import Bench, Venue, wanted
 from servermatrix.measure.certificate import make_certificate
 from servermatrix.measure.client import Address
 from servermatrix.measure.failure import StepFailure
 from servermatrix.measure.probe import Patience, Question
 from servermatrix.measure.process import Guard
 from servermatrix.measure.witness import Testimony as Said
-from servermatrix.measure.witness import hear, judge, proof_key, prove
+from servermatrix.measure.witness import hear, judge, prove
 from servermatrix.model import Cause, Expect, Proof, Request
 from tests.room import ANSWERING, SHORT, SMALL, answering, guarded, make_bench, make_cell, small_server
 from tests.speakers import Reply, at, http2, server_context, speaking
@@ -159,9 +159,9 @@ def test_every_protocol_of_the_contract_has_its_http_version() -> None:
 
 def test_cells_that_differ_only_in_app_and_load_share_their_proof() -> None:
     other = replace(CELL, app="body", load=replace(CELL.load, connections=512))
-    assert proof_key(CELL) == proof_key(other)
+    assert CELL.start == other.start
     changed = (replace(CELL, workers=2), replace(CELL, protocol="h2"), replace(CELL, label="x"), replace(CELL, python="3.13"))
-    assert len({proof_key(cell) for cell in (CELL, *changed, replace(CELL, requires=("h11==0.14",)))}) == 6
+    assert len({cell.start for cell in (CELL, *changed, replace(CELL, requires=("h11==0.14",)))}) == 6
 
 
 def document(pid: int) -> bytes:
@@ -259,6 +259,18 @@ def test_an_environment_that_could_not_be_made_fails_its_cells_with_the_reason_a
     assert caught.value.reason == failing.failure
     assert (caught.value.cause, caught.value.fatal) == (Cause.SERVER, True)
     assert list((tmp_path / "logs").iterdir()) == []
+
+
+def test_a_cell_that_needs_more_than_its_set_gives_fails_alone_and_is_not_told_to_install(tmp_path: Path) -> None:
+    cell = replace(make_cell(), requires=("uvicorn==0.52.0",))
+    venue = Venue(path="made", versions={"uvicorn": "0.52.0"}, pins=cell.requires)
+    with guarded() as guard:
+        bench = make_bench(tmp_path, guard, server=bench_server(("uvicorn",), ("uvicorn>=0.53",)))
+        bench = replace(bench, venues={wanted(cell): venue})
+        with pytest.raises(StepFailure) as caught:
+            prove(bench, cell)
+    assert caught.value.reason == "uvicorn 0.52.0 is installed but uvicorn>=0.53 is needed, in the environment of this cell"
+    assert caught.value.cause is Cause.SERVER
 
 
 def witnessing(tmp_path: Path, guard: Guard, **said: object) -> Bench:
