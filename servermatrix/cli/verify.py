@@ -51,7 +51,8 @@ def verify(
             seen.append(each)
             tell(page.line(each, len(seen), count))
     finally:  # what was seen is told, however it ends
-        click.echo(form(seen), nl=False)
+        if seen:
+            click.echo(form(seen), nl=False)
     sys.exit(max((BAD.get(each.validity, Exit.OK) for each in seen), default=Exit.OK, key=_weight))
 
 
