@@ -16,7 +16,8 @@ _INTRODUCTION = """\
 
 Written by `verify --excluded --markdown`; do not edit it by hand. Every combination of settings was started on the witness
 with one worker and with two, asked from inside what really runs, and stopped with SIGTERM. Loop, class of the protocol, HTTP
-version, workers and versions show from inside; gunicorn's parser and granian's runtime are taken from the command line.
+version, workers and versions show from inside; the rest of a label, such as gunicorn's parser and granian's runtime, is what
+the command line says.
 Where a cell holds two values, the first is of one worker, the second of two. Seconds are of one start on one machine: they
 say how fast a server is up and gone again in order of magnitude, no more."""
 
