@@ -18,7 +18,7 @@ from servermatrix.measure.certificate import Certificate, write_certificate
 from servermatrix.measure.client import Address
 from servermatrix.measure.failure import SENTENCE_LENGTH, StepFailure, last_words
 from servermatrix.measure.host import Layout
-from servermatrix.measure.probe import Patience, free_port, listening_on
+from servermatrix.measure.probe import Patience, free_port, lasting, listening_on
 from servermatrix.measure.process import Command, Guard, Running, scrubbed_environment, start, stop
 from servermatrix.model import App, Cause, Cell, Noise
 
@@ -208,7 +208,7 @@ def stop_server(bench: Bench, started: Started) -> Stopped:
         exit_code=started.running.exit_code(),
         after_s=time.monotonic() - begin,
         processes=left,
-        listeners=() if left else tuple(listening_on(started.address.port)),
+        listeners=() if left else tuple(lasting(lambda: listening_on(started.address.port))),
     )
 
 

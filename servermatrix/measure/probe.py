@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 import psutil
@@ -18,6 +18,7 @@ from servermatrix.model import Cause, Expect, Request
 POLL_S = 0.02
 SHOWN_BODY = 60
 IDLE_SHARE = 0.1
+LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,10 +168,25 @@ def _check_alive(running: Running, seen: set[int], workers: int) -> None:
 
 def check_listeners(running: Running, address: Address) -> None:
     """Demand that whoever listens on the port is ours: servers with SO_REUSEPORT share a taken port in silence."""
-    strangers = listening_on(address.port, apart_from=running.members())
+    strangers = lasting(lambda: listening_on(address.port, apart_from=running.members()))
     if strangers:
         sentence = f"port {address.port} is also listened on by another program (process {', '.join(strangers)})"
         raise StepFailure(Cause.ENVIRONMENT, sentence)
+
+
+def lasting(look: Callable[[], Collection[str]]) -> list[str]:
+    """Look again, a few times, and keep what every look shows.
+
+    One look is no proof: sockets and their owners are read one after the other, so the listener that a second worker
+    opens in between has an owner whom nobody knows yet.
+    """
+    seen = set(look())
+    for _ in range(LOOKS - 1):
+        if not seen:
+            break
+        time.sleep(POLL_S)
+        seen &= set(look())
+    return sorted(seen)
 
 
 def listening_on(port: int, apart_from: Collection[int] = ()) -> list[str]:

@@ -24,6 +24,7 @@ from servermatrix.measure.probe import (
     complaint,
     free_port,
     hear,
+    lasting,
     port_is_free,
     settle,
     wait_ready,
@@ -55,6 +56,14 @@ with socket.create_server(("127.0.0.1", int(sys.argv[1]))) as listener:
         except OSError:
             pass
         connection.close()
+"""
+# A listener that is closed and opened again all the time, as by workers that start one after the other.
+REOPENING = """
+import socket, sys, time
+print("up", flush=True)
+while True:
+    with socket.create_server(("127.0.0.1", int(sys.argv[1])), reuse_port=True):
+        time.sleep(0.004)
 """
 MANY = (
     "import subprocess, sys\nfor _ in range(12): subprocess.Popen([sys.executable, '-S', '-c', 'import time; time.sleep(60)'])\n"
@@ -270,6 +279,24 @@ def test_a_stranger_that_shares_the_port_is_found(tmp_path: Path) -> None:
             with pytest.raises(StepFailure, match=f"port {port} is also listened on by another program") as caught:
                 check_listeners(running, address)
     assert caught.value.cause is Cause.ENVIRONMENT
+
+
+def test_a_listener_whose_owner_one_look_does_not_know_is_no_stranger() -> None:
+    looks = iter([["unknown"], ["unknown"], []])
+    assert lasting(lambda: next(looks)) == []
+
+
+def test_a_stranger_must_be_seen_by_every_look() -> None:
+    looks = iter([["7", "unknown"], ["7"], ["7", "8"], ["7"], ["7"]])
+    assert lasting(lambda: next(looks)) == ["7"]
+
+
+def test_workers_that_open_their_listeners_while_one_looks_are_no_strangers(tmp_path: Path) -> None:
+    port = free_port(HOST)
+    with program(tmp_path, REOPENING, str(port)) as running:
+        assert said(running, "up")
+        for _ in range(60):
+            check_listeners(running, Address(host=HOST, port=port))
 
 
 def test_two_servers_on_one_port_are_not_taken_for_one(tmp_path: Path) -> None:
