@@ -14,7 +14,8 @@ class Shot:
     """One stretch of load: what to ask, how hard, for how long, and the file the generator may write its result to.
 
     `expect_status` is the status of a right answer; None: any below 400, which is what generators hold to be right by themselves.
-    `body_bytes` is the length of the right answer's body where it is known.
+    `body_bytes` is the length of the right answer's body where it is known. With a `rate_per_s` requests are sent at that
+    fixed rate in all, whether or not answers have come (an open loop); 0: a closed loop.
     """
 
     program: str
@@ -31,6 +32,7 @@ class Shot:
     streams: int = 1
     requests_per_connection: int = 0
     body_bytes: int | None = None
+    rate_per_s: float = 0.0
 
     def wire(self, *, last: bool = False) -> bytes:
         """Lay out the request as HTTP/1.1 sends it, with Host and Content-Length where they are not given.
@@ -59,12 +61,23 @@ class Outcome:
 
 
 class LoadFailure(Exception):
-    """The generator gave no result that can be used; the text is one sentence that says why."""
+    """The generator gave no result that can be used; the text is one sentence that says why.
+
+    With `noise` it is nobody's fault: the other rounds of the cell stand.
+    """
+
+    def __init__(self, reason: str, *, noise: bool = False) -> None:
+        """Say why, and whether it is only noise."""
+        super().__init__(reason)
+        self.noise = noise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a generator without load is asked: which cell, round and window, under which seed and model."""
+    """What a generator without load is asked: which cell, round and window, under which seed and model.
+
+    `rate_per_s` is the rate of an open loop, 0 in a closed one.
+    """
 
     cell_id: str
     round: int
@@ -73,6 +86,7 @@ class Question:
     duration_s: int
     seed: int
     model: Mapping[str, object]
+    rate_per_s: float = 0.0
 
 
 def _no_files(_: Shot) -> dict[str, str]:
@@ -86,7 +100,8 @@ class LoadGenerator:
     `program` is the command looked for on PATH and in .tools/ (empty: the file itself is run by our interpreter).
     `version(text)` reads the version from what `program version_args` prints, or raises LoadFailure when it is too old.
     `parse` raises LoadFailure for anything that is not a whole result. A generator that `reconnects` replaces a connection
-    after Shot.requests_per_connection requests. A generator with `simulate` starts no server.
+    after Shot.requests_per_connection requests. One with an `open_loop` can send at a fixed rate. A generator with `simulate`
+    starts no server.
     """
 
     protocols: tuple[str, ...]
@@ -99,4 +114,5 @@ class LoadGenerator:
     env: Callable[[Shot], Mapping[str, str]] = _no_files
     files: Callable[[Shot], Mapping[str, str]] = _no_files
     reconnects: bool = False
+    open_loop: bool = False
     simulate: Callable[[Question], Window] | None = None

@@ -32,6 +32,22 @@ class Expect:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """What is known of an app before it is measured: how it must do, if the measuring is right.
+
+    Each answer holds `seconds` on what `holds` names: `await` (nothing is held, the loop goes on), `threads` (one of `threads`
+    threads per worker), or `worker` (the whole worker). An app that `burns` a share of CPU per request beyond what the app
+    named `beyond` uses holds nothing.
+    """
+
+    holds: str = ""
+    seconds: float = 0.0
+    threads: int = 0
+    burns: float = 0.0
+    beyond: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class App:
     """A program under test: `target` is `module:attribute`, importable once `folder` is on the module path.
 
@@ -44,6 +60,7 @@ class App:
     request: Request = Request()
     expect: Expect = Expect()
     twins: tuple[tuple[str, str], ...] = ()
+    control: Control | None = None
 
     def target_for(self, interface: str) -> str | None:
         """Return the target that speaks this interface, None when the program was not written for it."""
@@ -52,10 +69,12 @@ class App:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Load:
-    """How hard and how long each start of a server is driven; closed loop, `connections` in all over `threads`.
+    """How hard and how long each start of a server is driven, over `connections` in all and `threads` of the generator.
 
     `streams` is how many requests each connection has in flight; more than one only where the protocol is HTTP/2.
     `requests_per_connection` is after how many requests a connection is replaced by a new one; 0: never.
+    `rate_percent` makes it an open loop: requests are sent at a fixed rate, so many percent of what the slowest of the cells
+    that may be compared serves in a closed loop; 0: a closed loop.
     """
 
     generator: str
@@ -66,6 +85,7 @@ class Load:
     windows: int
     streams: int = 1
     requests_per_connection: int = 0
+    rate_percent: int = 0
 
     @property
     def in_flight(self) -> int:
@@ -74,9 +94,10 @@ class Load:
 
     @property
     def label(self) -> str:
-        """Name what cell ids say of a load: `c64`, `c8m10` with 10 streams, `c64n1` with a new connection per request."""
+        """Name what cell ids say of a load: `c64`, `c8m10` (streams), `c64n1` (requests per connection), `c64r30` (rate)."""
         streams = f"m{self.streams}" if self.streams > 1 else ""
-        return f"c{self.connections}{streams}" + (f"n{self.requests_per_connection}" if self.requests_per_connection else "")
+        reuse = f"n{self.requests_per_connection}" if self.requests_per_connection else ""
+        return f"c{self.connections}{streams}{reuse}" + (f"r{self.rate_percent}" if self.rate_percent else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +123,7 @@ class Cell:
     `options` holds every option that applies, sorted by name; `label` is the part of them that the id shows. `interface` is
     what the server and the app speak with each other: `asgi`, `rsgi` or `wsgi`. `python` is a version or a path, empty for
     the interpreter of the run; `requires` are the requirements its environment is made with, besides what the server needs.
+    A `duplicate` is another cell once more, under a name of its own: what the two differ by is noise, for nothing else does.
     """
 
     server: str
@@ -114,6 +136,7 @@ class Cell:
     interface: str = ASGI
     python: str = ""
     requires: tuple[str, ...] = ()
+    duplicate: bool = False
 
     @property
     def setting(self) -> str:
@@ -130,7 +153,7 @@ class Cell:
     @property
     def id(self) -> str:
         """Name the cell for ever, whatever else is in the matrix."""
-        return f"{self.start}/{self.load.label}/{self.app}"
+        return f"{self.start}/{self.load.label}/{self.app}" + ("/again" if self.duplicate else "")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +173,20 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Look:
+    """When the results are looked at: after which round, and how much of the 5 % this look may spend on false claims."""
+
+    round: int
+    alpha: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a run will do: every cell once per round, each round in a fresh order drawn from the seed."""
+    """What a run will do: every cell once per round, each round in a fresh order drawn from the seed.
+
+    Cells of an open loop come after all rounds of the others, whose capacity sets their rate. With `looks` a run may end
+    early, and may leave out cells, after those rounds and at no other time; without them all rounds are run.
+    """
 
     cells: tuple[Cell, ...]
     excluded: tuple[Excluded, ...]
@@ -159,11 +194,16 @@ class Plan:
     rounds: int
     seed: int
     noise: Noise = Noise()
+    looks: tuple[Look, ...] = ()
+    budget_s: int = 0
 
     def steps(self) -> Iterator[Step]:
         """Yield all steps in the order in which they run, the same for the same cells and seed."""
-        for number in range(1, self.rounds + 1):
-            order = list(self.cells)
-            Random(f"{self.seed}/{number}").shuffle(order)  # noqa: S311 - a reproducible order, not a secret
-            for cell in order:
-                yield Step(cell=cell, round=number)
+        closed = [cell for cell in self.cells if not cell.load.rate_percent]
+        opened = [cell for cell in self.cells if cell.load.rate_percent]
+        for cells, name in ((closed, ""), (opened, "/open")):
+            for number in range(1, self.rounds + 1) if cells else ():
+                order = list(cells)
+                Random(f"{self.seed}/{number}{name}").shuffle(order)  # noqa: S311 - a reproducible order, not a secret
+                for cell in order:
+                    yield Step(cell=cell, round=number)

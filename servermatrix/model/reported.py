@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from servermatrix.model.samples import Proof, Wire
+from servermatrix.model.remarks import Balance, Flag, Remark, Verdict
+from servermatrix.model.samples import Ceiling, Decision, Proof, Wire
 from servermatrix.model.stored import PlannedCell, RunHeader
 
-REPORT_SCHEMA = 2
+REPORT_SCHEMA = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,19 +22,17 @@ class Estimate:
     n: int
 
 
-class Flag(StrEnum):
-    """What a reader must know of a row; `UNRANKED` lists those that take a row out of the ranking."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Percentile:
+    """A percentile of all answers of a cell, in microseconds, and the lowest and highest that a single start had.
 
-    CLIENT_BOUND = "client-bound"
-    UNDER_DRIVEN = "under-driven"
-    OVERSUBSCRIBED = "oversubscribed"
-    NOISY = "noisy"
-    PLATEAU_40_MS = "40 ms plateau"
-    UNBALANCED = "unbalanced"
-    FEW_ROUNDS = "few rounds"
+    `samples` counts the answers of all starts, whose histograms were added up: percentiles are never averaged.
+    """
 
-
-UNRANKED = frozenset({Flag.CLIENT_BOUND, Flag.UNDER_DRIVEN, Flag.OVERSUBSCRIBED, Flag.FEW_ROUNDS})
+    value_us: float
+    lowest_us: float
+    highest_us: float
+    samples: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +49,8 @@ class Summary:
 
     `name` tells the row from the others of its table. `windows_repeated` counts the windows that did not count and were
     driven again. `status_unread` says that the generator could not read the status of the answers and went by their size.
+    `verdict` says what limited the row, `remarks` has a sentence and an advice for each of its flags, `p999_us` is None where
+    there are too few answers for it, `balance` where there is one worker. `due_per_s` is the rate of an open loop.
     """
 
     planned: PlannedCell
@@ -61,16 +62,46 @@ class Summary:
     windows_repeated: int = 0
     rps: Estimate | None = None
     cpu_us_per_request: Estimate | None = None
-    p50_us: Estimate | None = None
-    p99_us: Estimate | None = None
+    p50_us: Percentile | None = None
+    p99_us: Percentile | None = None
+    p999_us: Percentile | None = None
     ratio: Estimate | None = None
     pss_bytes: int | None = None
     startup_s: float | None = None
-    worker_share_max: float | None = None
+    balance: Balance | None = None
     ranking: Ranking | None = None
+    verdict: Verdict | None = None
     flags: tuple[Flag, ...] = ()
+    remarks: tuple[Remark, ...] = ()
     wire: Wire | None = None
     status_unread: bool = False
+    due_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffectIn:
+    """What an option's value does in one setting: the ratio of requests per second, paired by round.
+
+    `where` names the server with what else is set. It is `shown` when 1 is excluded after Holm's correction over the table.
+    """
+
+    where: str
+    ratio: Estimate
+    shown: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What one value of an option does `instead_of` another, in every setting of the table that has both.
+
+    `differs` are the pairs of settings between which the effect itself was shown to differ, after the same correction.
+    """
+
+    option: str
+    value: str
+    instead_of: str
+    seen: tuple[EffectIn, ...]
+    differs: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,6 +110,8 @@ class Table:
 
     `protocols` are those of its rows: one, or HTTP/1.1 and HTTP/2 side by side, both encrypted or neither.
     `reference` is the id that ratios are against; `detectable` the smallest ratio above 1 the run could have seen.
+    `effects` is what each option buys; `effect_comparisons` counts what Holm's correction over them held.
+    A table of an open loop has a `rate_percent` and the `rate_per_s` that it came to; its rows are not ranked.
     """
 
     app: str
@@ -94,11 +127,48 @@ class Table:
     comparisons: int
     rounds_needed: int
     answer: str
+    effects: tuple[Effect, ...] = ()
+    effect_comparisons: int = 0
+    rate_percent: int = 0
+    rate_per_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseFloor:
+    """What two cells differed by that are the same: `ratio` of the duplicate to its original, requests per second by round.
+
+    `factor` is the largest ratio above 1 that its interval allows either way: a smaller difference between rows may be noise.
+    """
+
+    cell_id: str
+    name: str
+    ratio: Estimate
+    factor: float
+
+
+class Passed(StrEnum):
+    """How a control came out; it is UNKNOWN where what it is about was not measured."""
+
+    YES = "passed"
+    NO = "failed"
+    UNKNOWN = "not measured"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """A control: what had to come out, if the measuring is right, and what did; `rule` is a sentence."""
+
+    subject: str
+    rule: str
+    expected: float
+    found: Estimate | None
+    unit: str
+    passed: Passed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All that a report says, before it takes a form."""
+    """All that a report says, before it takes a form; `steps_planned` is after what was decided at the looks."""
 
     header: RunHeader
     proofs: tuple[Proof, ...]
@@ -107,6 +177,11 @@ class Report:
     tables: tuple[Table, ...]
     not_measured: tuple[Summary, ...]
     answer: str
+    steps_planned: int = 0
+    noise_floor: NoiseFloor | None = None
+    ceilings: tuple[Ceiling, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+    checks: tuple[Check, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

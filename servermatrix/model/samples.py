@@ -29,7 +29,9 @@ class LoadStats:
     """What a generator saw in one window.
 
     `histogram` is the latency as measured: (microseconds, count) pairs, ascending, no correction applied.
-    `statuses` counts answers by status where the generator counts them, else it is empty.
+    `statuses` counts answers by status where the generator counts them, else it is empty. In an open loop `due` counts the
+    requests whose time came, latency counts from the time each was due, whenever it was sent, and `unanswered` are those
+    that had no answer when the generator stopped waiting; in a closed loop both are 0.
     """
 
     requests: int
@@ -38,11 +40,19 @@ class LoadStats:
     statuses: tuple[tuple[int, int], ...] = ()
     errors: LoadErrors = LoadErrors()
     bytes_read: int = 0
+    due: int = 0
+    unanswered: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What the machine did during one window; CPU in microseconds, shares from 0 to 1 of one core or of CPU time."""
+    """What the machine did during one window; CPU in microseconds, shares from 0 to 1 of one core or of CPU time.
+
+    `worker_cpu_us` is by process of the server, busiest first; `worker_connections` are the connections that each of these
+    had open, in the same order, empty where that was not looked at. `pss_before_bytes` is the memory when the window began,
+    `pss_bytes` when it ended. `connects` counts the TCP connections opened to the server, or by anybody where that is all
+    that is told, None where not even that is.
+    """
 
     wall_us: int
     server_cpu_us: int
@@ -54,6 +64,10 @@ class Usage:
     steal: float
     throttled_us: int = 0
     involuntary_switches: int = 0
+    worker_connections: tuple[int, ...] = ()
+    pss_before_bytes: int | None = None
+    log_bytes: int = 0
+    connects: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +155,42 @@ class Skipped:
 
 
 Sample = Measured | Failed | Skipped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ceiling:
+    """The most that a generator could do on this host in one protocol, found against a responder that does next to nothing.
+
+    `requests_per_s` is what it reached there; `cpu_us_per_request` its own CPU time per request; over `threads` threads.
+    """
+
+    generator: str
+    protocol: str
+    threads: int
+    requests_per_s: float
+    cpu_us_per_request: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """The rate at which a cell of an open loop is driven, in requests per second, and the cell whose capacity set it."""
+
+    cell_id: str
+    rate_per_s: float
+    slowest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What was decided at a look: which cells are left out from then on, (cell id, reason), and why the run ends, if it does.
+
+    It ends where `stopped` is a sentence. `alpha` is what the look could spend on false claims.
+    """
+
+    round: int
+    alpha: float
+    dropped: tuple[tuple[str, str], ...] = ()
+    stopped: str = ""
 
 
 class Validity(StrEnum):

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from servermatrix.model.planned import App, Cell, Excluded, Noise
-from servermatrix.model.samples import Proof, Sample
+from servermatrix.model.planned import App, Cell, Excluded, Look, Noise
+from servermatrix.model.samples import Ceiling, Decision, Pace, Proof, Sample
 
-RUN_SCHEMA = 2
+RUN_SCHEMA = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +38,7 @@ class RunHeader:
 
     `generators` are (name, version) of those that drive its cells, with an empty version for one that is missing.
     `settings` are what else a resumed run needs: the servers' interpreter, the pinning, the model of a simulation.
-    `equalised` says what was asked of every server alike.
+    `equalised` says what was asked of every server alike. `looks` and `budget_s` are those of the plan.
     """
 
     id: str
@@ -56,6 +56,8 @@ class RunHeader:
     apps: tuple[App, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
     equalised: tuple[str, ...] = ()
+    looks: tuple[Look, ...] = ()
+    budget_s: int = 0
     schema: int = RUN_SCHEMA
 
 
@@ -66,8 +68,23 @@ class Run:
     header: RunHeader
     proofs: tuple[Proof, ...]
     samples: tuple[Sample, ...]
+    ceilings: tuple[Ceiling, ...] = ()
+    paces: tuple[Pace, ...] = ()
+    decisions: tuple[Decision, ...] = ()
+
+    def rounds_of(self, cell: Cell) -> int:
+        """Return how many rounds a cell was to have, after what was decided at the looks; open loops are never cut short."""
+        if cell.load.rate_percent:
+            return self.header.rounds
+        ends = (one.round for one in self.decisions if one.stopped or cell.id in dict(one.dropped))
+        return min(ends, default=self.header.rounds)
+
+    @property
+    def steps_planned(self) -> int:
+        """Count the steps that the run was to have, after what was decided at the looks."""
+        return sum(self.rounds_of(planned.cell) for planned in self.header.cells)
 
     @property
     def complete(self) -> bool:
         """Tell whether every planned step has its sample."""
-        return len(self.samples) >= len(self.header.cells) * self.header.rounds
+        return len(self.samples) >= self.steps_planned
