@@ -102,6 +102,7 @@ def store_stage(folder: Path, samples: int) -> Mapping[str, float]:
     from servermatrix.header import describe  # noqa: PLC0415
     from servermatrix.measure.run import simulate  # noqa: PLC0415
     from servermatrix.prepare import Setup, Wishes, prepare  # noqa: PLC0415
+    from servermatrix.steering import steer  # noqa: PLC0415
     from servermatrix.store.codec import encode  # noqa: PLC0415
     from servermatrix.venues import Venues  # noqa: PLC0415
 
@@ -114,8 +115,10 @@ def store_stage(folder: Path, samples: int) -> Mapping[str, float]:
     header = describe(prepared, Setup(out=folder, argv=("run",)), Venues(by_want={}), datetime.now(UTC))
     with (folder / store.RUN_FILE).open("w") as file:
         file.write(encode(header) + "\n")
-        for sample in simulate(prepared.generators["fake"].plugin, prepared.plan, frozenset(), model, lambda _: None):
-            file.write(encode(sample) + "\n")
+        nothing = store.assemble(header, ())
+        course = steer(prepared.plan, lambda: nothing, lambda _: 0.0)
+        for record in simulate(prepared.generators["fake"].plugin, prepared.plan, nothing, model, lambda _: None, course=course):
+            file.write(encode(record) + "\n")
     return {"cells": len(prepared.plan.cells), "rounds": prepared.plan.rounds}
 
 

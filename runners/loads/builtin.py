@@ -1,4 +1,4 @@
-"""The built-in generator for HTTP/1.1, for machines without wrk; slower, so its numbers stand beside no other's."""
+"""The built-in generator for HTTP/1.1: for fixed rates, and for machines without wrk; its numbers stand beside no other's."""
 
 import json
 import platform
@@ -12,6 +12,9 @@ from servermatrix.contracts import LoadErrors, LoadFailure, LoadGenerator, LoadS
 PROGRAM = Path(__file__).with_name("_builtin_load.py")
 TASK_FILE = "builtin_load.json"
 COUNTS = ("connect", "read", "write", "status")
+LATE_US = 1000
+LATE_SHARE = 0.01
+BUSY_SHARE = 0.95
 
 
 def version(text: str) -> str:
@@ -38,8 +41,15 @@ def files(shot: Shot) -> dict[str, str]:
         "duration_s": shot.duration_s,
         "expect_status": shot.expect_status,
         "result": shot.result,
+        "rate_per_s": shot.rate_per_s,
+        "wait_s": min(max(1, shot.duration_s), max(1, shot.timeout_s - shot.duration_s)),
     }
     return {TASK_FILE: json.dumps(task)}
+
+
+def processes(shot: Shot) -> int:
+    """Count the processes, as the program does: each needs a connection."""
+    return min(shot.threads, shot.connections)
 
 
 def parse(shot: Shot, outcome: Outcome) -> LoadStats:
@@ -56,6 +66,7 @@ def parse(shot: Shot, outcome: Outcome) -> LoadStats:
         raise LoadFailure(f"no request was answered in {shot.duration_s} s")
     if abs(duration_us - shot.duration_s * 1_000_000) > max(150_000, shot.duration_s * 100_000):
         raise LoadFailure(f"the built-in generator ran for {duration_us / 1e6:.2f} s instead of {shot.duration_s} s")
+    due, unanswered = _check_rate(shot, found, requests) if shot.rate_per_s else (0, 0)
     return LoadStats(
         requests=requests,
         duration_us=duration_us,
@@ -63,7 +74,31 @@ def parse(shot: Shot, outcome: Outcome) -> LoadStats:
         statuses=_pairs(found, "statuses", requests),
         errors=LoadErrors(),
         bytes_read=_count(found, "bytes"),
+        due=due,
+        unanswered=unanswered,
     )
+
+
+def _check_rate(shot: Shot, found: Mapping[str, object], requests: int) -> tuple[int, int]:
+    """Return what was due and what had no answer; LoadFailure when the generator itself was late.
+
+    It was when it sent over 1 % of what was due, and more than one, over 1 ms late though a connection was idle, or while
+    it had nothing to wait for: then what it shows is its own limit, and not the server's.
+    """
+    due, unanswered, late = (_count(found, name) for name in ("due", "unanswered", "late"))
+    if due != max(1, round(shot.rate_per_s * shot.duration_s)) or due != requests + unanswered:
+        raise LoadFailure(f"the built-in generator's counts do not add up: {due} due, {requests} and {unanswered} not answered")
+    sent = _pairs(found, "own_late", None)
+    if not requests <= sum(count for _, count in sent) <= due:
+        raise LoadFailure(f"the built-in generator's own_late counts do not add up to the requests sent of {due} due")
+    own_late = sum(count for us, count in sent if us > LATE_US)
+    lost = "it could not keep the rate, and this machine cannot show how the server does at it"
+    if own_late > max(1, LATE_SHARE * due):
+        raise LoadFailure(f"the built-in generator sent {own_late} of {due} requests over 1 ms late by its own fault: {lost}")
+    busy_us = processes(shot) * shot.duration_s * 1_000_000 - _count(found, "waited_us")
+    if late > LATE_SHARE * due and busy_us > BUSY_SHARE * processes(shot) * shot.duration_s * 1_000_000:
+        raise LoadFailure(f"the built-in generator was busy all the time and sent {late} of {due} requests late: {lost}")
+    return due, unanswered
 
 
 def _read(outcome: Outcome) -> Mapping[str, object]:
@@ -114,4 +149,4 @@ def _pairs(found: Mapping[str, object], name: str, total: int | None) -> tuple[t
     return read
 
 
-LOAD = LoadGenerator(protocols=("h1",), version=version, argv=argv, files=files, parse=parse, reconnects=True)
+LOAD = LoadGenerator(protocols=("h1",), version=version, argv=argv, files=files, parse=parse, reconnects=True, open_loop=True)

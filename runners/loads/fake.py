@@ -3,25 +3,26 @@
 The model, as in matrix.yaml (later globs override earlier ones key by key; only * and ? are wildcards):
 
     seed: 1
-    noise: {kind: normal, sd: 0.03}     # kind: normal, contaminated, drift, periodic; shared: size of the common part
+    noise: {kind: normal, sd: 0.03}     # kind: normal, contaminated, one-sided, drift, periodic; shared: size of the common part
     cells: {"*": {rps: 20000, cpu_us: 40}, "granian*": {rps: 30000}}
     fail: {"hypercorn*": "the sentence that says why"}
 
-The same model, question and seed always give the same answer. A server is as busy as `busy` says, whatever its numbers.
+With `invalid: 0.2` in the noise every start is lost to noise with that probability. The same model, question and seed always
+give the same answer. A server is as busy as `busy` says, whatever its numbers; at a fixed rate it is busy in proportion.
 """
 
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from random import Random
 
 from servermatrix.contracts import LoadFailure, LoadGenerator, LoadStats, Outcome, Question, Shot, Usage, Window
 
-KINDS = ("normal", "contaminated", "drift", "periodic")
-NOISE = {"sd": 0.03, "shared": 0.10}
+KINDS = ("normal", "contaminated", "one-sided", "drift", "periodic")
+NOISE = {"sd": 0.03, "shared": 0.10, "invalid": 0.0}
 NEEDED = ("rps", "cpu_us")
 DEFAULTS = {"p99": 3.0, "busy": 0.97, "generator": 0.2, "foreign_cpu": 0.0, "steal": 0.0, "pss_mib": 30.0}
 OPTIONAL = (*DEFAULTS, "p50_us")
@@ -29,6 +30,7 @@ CONNECTIONS = 64  # in a closed loop the typical wait is connections / rps
 WITHIN = 0.2  # windows of one start differ by this part of what starts differ by
 CPU_NOISE = 1 / 3  # CPU per request is that much steadier than requests per second
 PERIOD = 5  # rounds
+FULLEST = 0.99  # share of its capacity above which a queue at a fixed rate is as long as it gets here
 MIB = 1024 * 1024
 
 # Latency by share of the requests: up to the median in parts of it, then in powers of the 99th percentile over the median.
@@ -45,24 +47,43 @@ def simulate(question: Question) -> Window:
         raise LoadFailure(str(reason))
     noise = _noise(model.get("noise", {}), _number(model, "seed", "the fake model", 0), question)
     numbers = _numbers(model, question.cell_id)
-    requests = max(1, round(numbers["rps"] * noise.rate * question.duration_s))
+    capacity = max(1, round(numbers["rps"] * noise.rate * question.duration_s))
     p50_us = numbers.get("p50_us", CONNECTIONS * 1e6 / numbers["rps"]) / noise.rate
-    stats = LoadStats(
+    if question.rate_per_s:
+        stats, used = _at_a_rate(question, capacity, numbers["p99"])
+    else:
+        stats, used = _stats(question, capacity, p50_us, numbers["p99"]), 1.0
+    return Window(stats=stats, usage=_usage(numbers, stats.requests * numbers["cpu_us"] * noise.cpu, question.workers, used))
+
+
+def _stats(question: Question, requests: int, p50_us: float, p99: float) -> LoadStats:
+    return LoadStats(
         requests=requests,
         duration_us=question.duration_s * 1_000_000,
-        histogram=_histogram(requests, p50_us, numbers["p99"]),
+        histogram=_histogram(requests, p50_us, p99),
         statuses=((200, requests),),
     )
-    return Window(stats=stats, usage=_usage(numbers, requests * numbers["cpu_us"] * noise.cpu, question.workers))
 
 
-def _usage(numbers: Mapping[str, float], cpu_us: float, workers: int) -> Usage:
-    wall_us = max(1, round(cpu_us / (numbers["busy"] * workers)))
+def _at_a_rate(question: Question, capacity: int, p99: float) -> tuple[LoadStats, float]:
+    """Answer an open loop, and say which share of the capacity it used; latency is that of a queue with one server.
+
+    Source: Kleinrock (1975), Queueing Systems 1, 3.2: in M/M/1 the time in the system is exponential, of mean service / (1 - u).
+    """
+    due = max(1, round(question.rate_per_s * question.duration_s))
+    answered = min(due, capacity)
+    service_us = question.duration_s * 1e6 / capacity
+    p50_us = math.log(2) * service_us / (1 - min(FULLEST, due / capacity))
+    return replace(_stats(question, answered, p50_us, p99), due=due, unanswered=due - answered), answered / capacity
+
+
+def _usage(numbers: Mapping[str, float], cpu_us: float, workers: int, used: float) -> Usage:
+    wall_us = max(1, round(cpu_us / (numbers["busy"] * used * workers)))
     return Usage(
         wall_us=wall_us,
         server_cpu_us=round(cpu_us),
         worker_cpu_us=(round(cpu_us / workers),) * workers,
-        generator_cpu_us=round(wall_us * numbers["generator"]),
+        generator_cpu_us=round(wall_us * numbers["generator"] * used),
         own_cpu_us=0,
         pss_bytes=round(numbers["pss_mib"] * MIB),
         foreign_cpu=numbers["foreign_cpu"],
@@ -95,15 +116,27 @@ def _noise(given: object, seed: float, question: Question) -> _Factors:
     kind = noise.get("kind", KINDS[0])
     if kind not in KINDS:
         raise LoadFailure(f"{where} is of kind {kind!r}, which is not one of {', '.join(KINDS)}")
-    sd, shared = (_number(noise, key, where, default) for key, default in NOISE.items())
+    sd, shared, invalid = (_number(noise, key, where, default) for key, default in NOISE.items())
     run = f"{seed}/{question.seed}"
     start = Random(f"{run}/{question.cell_id}/{question.round}")  # noqa: S311 - reproducible, not secret
     window = Random(f"{run}/{question.cell_id}/{question.round}/{question.window}")  # noqa: S311 - reproducible, not secret
+    if Random(f"{run}/{question.cell_id}/{question.round}/lost").random() < invalid:  # noqa: S311 - reproducible, not secret
+        raise LoadFailure(f"the model lets noise spoil round {question.round}", noise=True)
     spread = sd * 4 if kind == "contaminated" and start.random() < 0.15 else sd  # noqa: PLR2004 - the usual contamination
     common = shared * _common(str(kind), run, question.round)
-    rate = common + spread * start.gauss(0, 1) + sd * WITHIN * window.gauss(0, 1)
-    cpu = sd * CPU_NOISE * (start.gauss(0, 1) + WITHIN * window.gauss(0, 1))
+    draw = _slowdown if kind == "one-sided" else _either_way
+    rate = common + spread * draw(start) + sd * WITHIN * draw(window)
+    cpu = -sd * CPU_NOISE * (draw(start) + WITHIN * draw(window))
     return _Factors(rate=math.exp(rate), cpu=math.exp(cpu))
+
+
+def _either_way(random: Random) -> float:
+    return random.gauss(0, 1)
+
+
+def _slowdown(random: Random) -> float:
+    """Draw from an exponential distribution, whose standard deviation is 1 too: nothing makes a server faster than it is."""
+    return -random.expovariate(1)
 
 
 def _common(kind: str, run: str, number: int) -> float:
@@ -184,5 +217,11 @@ def _parse(_: Shot, __: Outcome) -> LoadStats:
 
 
 LOAD = LoadGenerator(
-    protocols=("h1", "h1s", "h2c", "h2"), version=_version, argv=_argv, parse=_parse, reconnects=True, simulate=simulate
+    protocols=("h1", "h1s", "h2c", "h2"),
+    version=_version,
+    argv=_argv,
+    parse=_parse,
+    reconnects=True,
+    open_loop=True,
+    simulate=simulate,
 )

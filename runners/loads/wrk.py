@@ -8,6 +8,8 @@ from pathlib import Path
 from servermatrix.contracts import LoadErrors, LoadFailure, LoadGenerator, LoadStats, Outcome, Shot
 
 OLDEST = (4, 0, 0)
+NO_PORT_TIP = "wait a minute, or use fewer connections"
+NO_PORT = "Cannot assign requested address"  # how the C library names EADDRNOTAVAIL
 SPARE_S = 5
 REPORT, RECONNECT = (Path(__file__).with_name(name).read_text() for name in ("wrk_report.lua", "wrk_reconnect.lua"))
 
@@ -111,6 +113,8 @@ def _ended(outcome: Outcome) -> str:
     if outcome.exit_code < 0:
         return f"wrk was ended by signal {-outcome.exit_code}"
     words = _first_line(outcome.stderr) or _first_line(outcome.stdout)
+    if NO_PORT in words:
+        words += ", for this machine has no ports left to connect from: " + NO_PORT_TIP
     return f"wrk ended with code {outcome.exit_code}" + (f": {words}" if words else "")
 
 
@@ -158,6 +162,8 @@ def _error_sentence(errors: LoadErrors) -> str:
     said = [f"{count} {name}" for name, count in counts.items() if count]
     listed = " and ".join([", ".join(said[:-1]), said[-1]] if said[1:] else said)
     cause = "the server closed or refused connections" if errors.connect + errors.read + errors.write else ""
+    if errors.connect:
+        cause = f"the server refused connections, or this machine had no ports left to connect from (then {NO_PORT_TIP})"
     cause = cause or ("answers came too late" if errors.timeout else "answers had an unexpected status")
     return f"wrk counted {listed} error{'s' if errors.total > 1 else ''}: {cause}"
 
@@ -165,7 +171,8 @@ def _error_sentence(errors: LoadErrors) -> str:
 def _check_duration(asked_s: int, duration_us: int) -> None:
     """Refuse a window that is off by more than 10 %; wrk looks at its clock each 100 ms, so 150 ms are always allowed."""
     if abs(duration_us - asked_s * 1_000_000) > max(150_000, asked_s * 100_000):
-        raise LoadFailure(f"wrk ran for {duration_us / 1e6:.2f} s instead of {asked_s} s")
+        ran = f"wrk ran for {duration_us / 1e6:.2f} s instead of {asked_s} s"
+        raise LoadFailure(f"{ran} by the clock of this machine: was it set, or the machine held up?")
 
 
 def _histogram(found: Mapping[str, object]) -> dict[int, int]:

@@ -25,6 +25,11 @@ real_load = pytest.mark.parametrize(
 )
 
 
+open_loads = pytest.mark.parametrize(
+    "load", [pytest.param(load, id=name) for name, load in LOADS.items() if load.open_loop and load.simulate is None]
+)
+
+
 def shot(
     *, connections: int = 64, threads: int = 2, duration_s: int = 3, path: str = "/", protocol: str = "h1", streams: int = 1
 ) -> Shot:
@@ -61,7 +66,9 @@ def shots_of(load: LoadGenerator) -> st.SearchStrategy[Shot]:
     )
     streams = st.builds(lambda asked, n: replace(asked, streams=n if asked.protocol in HTTP2 else 1), plain, st.integers(1, 200))
     every = st.integers(0, 1000) if load.reconnects else st.just(0)
-    return st.builds(lambda asked, n: replace(asked, requests_per_connection=n), streams, every)
+    reused = st.builds(lambda asked, n: replace(asked, requests_per_connection=n), streams, every)
+    rates = st.just(0.0) | st.floats(0.1, 1e6) if load.open_loop else st.just(0.0)
+    return st.builds(lambda asked, rate: replace(asked, rate_per_s=rate), reused, rates)
 
 
 # Infinite numbers are in a test of their own, below.
@@ -89,6 +96,15 @@ WHOLE: dict[str, object] = {
     "histogram": PAIRS,
     "latency_us": {"histogram": PAIRS},
 }
+# The same in an open loop, of which one answer did not come in time.
+AT_RATE: dict[str, object] = {
+    "due": 11,
+    "unanswered": 1,
+    "late": 0,
+    "own_late": [[5, 11]],
+    "waited_us": 2_000_000,
+}
+RATE_PER_S = 11 / 3
 pairs = st.lists(st.lists(numbers | anything, min_size=2, max_size=2) | st.sampled_from(PAIRS), max_size=4)
 errors = st.dictionaries(st.sampled_from(("connect", "read", "write", "status", "timeout")), numbers, max_size=5)
 KINDS = {
@@ -101,6 +117,12 @@ KINDS = {
     "histogram": pairs,
     "latency_us": st.fixed_dictionaries({"histogram": pairs}) | anything,
 }
+KINDS_AT_RATE = {
+    **KINDS,
+    **dict.fromkeys(("due", "unanswered", "late", "waited_us"), numbers | anything),
+    "own_late": pairs | anything,
+}
+damage_at_rate = st.one_of(*(st.fixed_dictionaries({name: kind}) for name, kind in KINDS_AT_RATE.items()))
 json_damage = st.one_of(*(st.fixed_dictionaries({name: kind}) for name, kind in KINDS.items()))
 
 # The same of h2load: what it prints, and its log of three requests at a time of a third of a second each.
@@ -197,6 +219,15 @@ def test_only_a_generator_that_reconnects_asks_for_the_end_of_a_connection(load:
         assert any("Connection: close" in word for word in ending) == load.reconnects
 
 
+@every_load
+def test_only_a_generator_with_an_open_loop_is_told_a_rate(load: LoadGenerator) -> None:
+    for protocol in load.protocols if load.simulate is None else ():
+        closed = words(load, shot(protocol=protocol))
+        at_rate = words(load, replace(shot(protocol=protocol), rate_per_s=1234.5))
+        assert (at_rate != closed) == load.open_loop
+        assert any("1234.5" in word for word in at_rate) == load.open_loop
+
+
 @real_load
 def test_files_stay_within_the_work_folder(load: LoadGenerator) -> None:
     posted = replace(shot_for(load), request=Request(method="POST", body="{}"))
@@ -233,6 +264,8 @@ def check(load: LoadGenerator, asked: Shot, outcome: Outcome) -> None:
     assert found.errors.total == 0
     assert sum(count for _, count in found.histogram) == found.requests
     assert sum(count for _, count in found.statuses) in {0, found.requests}
+    assert found.due == (found.requests + found.unanswered if asked.rate_per_s else 0)
+    assert found.unanswered >= 0
 
 
 @every_load
@@ -245,6 +278,23 @@ def test_garbage_is_refused_with_a_sentence(load: LoadGenerator, outcome: Outcom
 def test_the_undamaged_result_is_taken(name: str) -> None:
     asked, outcome, requests = UNDAMAGED[name]
     assert LOADS[name].parse(asked, outcome).requests == requests
+
+
+@open_loads
+def test_a_result_of_an_open_loop_says_what_was_due_and_what_was_not_answered(load: LoadGenerator) -> None:
+    asked, document = replace(shot_for(load), rate_per_s=RATE_PER_S), {**WHOLE, **AT_RATE}
+    found = load.parse(asked, ended(json.dumps(document)))
+    assert (found.due, found.unanswered, found.requests) == (11, 1, 10)
+    closed = load.parse(replace(asked, rate_per_s=0), ended(json.dumps(WHOLE)))
+    assert (closed.due, closed.unanswered) == (0, 0)
+
+
+@open_loads
+@pytest.mark.parametrize("missing", AT_RATE)
+def test_a_result_without_the_facts_of_an_open_loop_is_none_of_one(load: LoadGenerator, missing: str) -> None:
+    document = {**WHOLE, **{name: value for name, value in AT_RATE.items() if name != missing}}
+    with pytest.raises(LoadFailure):
+        load.parse(replace(shot_for(load), rate_per_s=RATE_PER_S), ended(json.dumps(document)))
 
 
 @undamaged
@@ -262,6 +312,15 @@ def test_a_damaged_document_is_whole_or_refused_with_a_sentence(
 ) -> None:
     text = json.dumps({**WHOLE, **damaged})
     check(load, replace(shot_for(load), connections=connections), ended(text))
+
+
+@open_loads
+@settings(max_examples=1000)
+@given(damaged=damage_at_rate)
+def test_a_damaged_document_of_an_open_loop_is_whole_or_refused_with_a_sentence(
+    load: LoadGenerator, damaged: dict[str, object]
+) -> None:
+    check(load, replace(shot_for(load), rate_per_s=RATE_PER_S), ended(json.dumps({**WHOLE, **AT_RATE, **damaged})))
 
 
 @undamaged
@@ -332,4 +391,9 @@ def test_a_generator_that_simulates_answers_or_refuses(load: LoadGenerator) -> N
     with pytest.raises(LoadFailure):
         load.simulate(asked)
     model = {"cells": {"*": {"rps": 10, "cpu_us": 9}}}
-    assert load.simulate(replace(asked, model=model)).stats.requests > 0
+    closed = load.simulate(replace(asked, model=model)).stats
+    assert closed.requests > 0
+    assert (closed.due, closed.unanswered) == (0, 0)
+    if load.open_loop:
+        at_rate = load.simulate(replace(asked, model=model, duration_s=10, rate_per_s=5.0)).stats
+        assert at_rate.due == at_rate.requests + at_rate.unanswered == 5 * 10

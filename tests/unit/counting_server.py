@@ -8,6 +8,7 @@ import os
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,12 +20,16 @@ BODY = b"Hello, World!"
 
 @dataclass
 class Count:
-    """What was seen: the requests of every connection in the order of their ends, and how many asked for the end."""
+    """What was seen: the requests of every connection in the order of their ends, and how many asked for the end.
+
+    `times_s` is when each request came.
+    """
 
     port: int = 0
     per_connection: list[int] = field(default_factory=list)
     closes: int = 0
     heads: set[bytes] = field(default_factory=set)
+    times_s: list[float] = field(default_factory=list)
 
     @property
     def requests(self) -> int:
@@ -32,17 +37,31 @@ class Count:
         return sum(self.per_connection)
 
 
+@dataclass(frozen=True)
+class Manner:
+    """How it answers: after a delay, standing still for `stall_s` with every so many requests, closing what is idle for long."""
+
+    reason: bytes = b"OK"
+    delay_s: float = 0
+    stall_every: int = 0
+    stall_s: float = 0
+    idle_s: float = 0
+
+
 class Counting(asyncio.Protocol):
     """One connection: any bytes up to an empty line are a request, with a body as long as its head says."""
 
-    def __init__(self, count: Count, reason: bytes, delay_s: float) -> None:
-        self.count, self.reason, self.delay_s, self.buffer, self.requests = count, reason, delay_s, b"", 0
+    def __init__(self, count: Count, manner: Manner) -> None:
+        self.count, self.manner, self.buffer, self.requests = count, manner, b"", 0
+        self.closer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
+        if self.closer:
+            self.closer.cancel()
         self.buffer += data
         while b"\r\n\r\n" in self.buffer:
             head, _, rest = self.buffer.partition(b"\r\n\r\n")
@@ -51,19 +70,24 @@ class Counting(asyncio.Protocol):
                 return
             self.buffer = rest[length:]
             self.count.heads.add(head + b"\r\n\r\n" + rest[:length])
+            self.count.times_s.append(time.monotonic())
             last = b"connection: close" in head.lower()
-            if self.delay_s:
-                asyncio.get_running_loop().call_later(self.delay_s, self.answer, last)
+            if self.manner.stall_every and len(self.count.times_s) % self.manner.stall_every == 0:
+                time.sleep(self.manner.stall_s)
+            if self.manner.delay_s:
+                asyncio.get_running_loop().call_later(self.manner.delay_s, self.answer, last)
             else:
                 self.answer(last)
 
     def answer(self, last: bool) -> None:  # noqa: FBT001 - a callback has no keywords
         self.requests += 1
         fields = b"Connection: close\r\n" if last else b""
-        self.transport.write(b"HTTP/1.1 200 %b\r\nContent-Length: 13\r\n%b\r\n%b" % (self.reason, fields, BODY))
+        self.transport.write(b"HTTP/1.1 200 %b\r\nContent-Length: 13\r\n%b\r\n%b" % (self.manner.reason, fields, BODY))
         if last:
             self.count.closes += 1
             self.transport.close()
+        elif self.manner.idle_s:
+            self.closer = asyncio.get_running_loop().call_later(self.manner.idle_s, self.transport.close)
 
     def connection_lost(self, _: Exception | None) -> None:
         if self.requests:
@@ -71,13 +95,16 @@ class Counting(asyncio.Protocol):
 
 
 @contextlib.contextmanager
-def counting(*, tls: ssl.SSLContext | None = None, reason: bytes = b"OK", delay_s: float = 0) -> Iterator[Count]:
+def counting(
+    *, tls: ssl.SSLContext | None = None, reason: bytes = b"OK", delay_s: float = 0, manner: Manner | None = None
+) -> Iterator[Count]:
     """Run the server for as long as the block lasts; the counts are whole behind it."""
+    manner = manner or Manner(reason=reason, delay_s=delay_s)
     count, loop, ready = Count(), asyncio.new_event_loop(), threading.Event()
     stop = asyncio.Event()
 
     async def serve() -> None:
-        server = await loop.create_server(lambda: Counting(count, reason, delay_s), "127.0.0.1", 0, ssl=tls, backlog=512)
+        server = await loop.create_server(lambda: Counting(count, manner), "127.0.0.1", 0, ssl=tls, backlog=512)
         count.port = server.sockets[0].getsockname()[1]
         ready.set()
         async with server:

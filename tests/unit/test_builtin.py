@@ -19,8 +19,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runners.loads import _builtin_load as program
-from runners.loads import builtin
+from runners.loads import _builtin_lines as program
+from runners.loads import _builtin_load, builtin
 from servermatrix.contracts import LoadFailure, Outcome, Request, Shot
 from tests.unit.counting_server import counting
 
@@ -65,6 +65,12 @@ class Scripted(socketserver.StreamRequestHandler):
         for byte in (CHUNKED[:60], CHUNKED[60:75], CHUNKED[75:]):
             self.say(byte)
             time.sleep(0.001)
+
+    def do_turns(self) -> None:
+        self.say(LENGTH if self.answers % 2 else LENGTH.replace(b"200 OK", b"500 NO"))
+
+    def do_short(self) -> None:
+        self.say(LENGTH.replace(b"5", b"6") if self.answers % 3 == 2 else LENGTH)
 
     def do_third_fails(self) -> None:
         self.say(LENGTH if self.answers % 3 else UNAVAILABLE)
@@ -144,8 +150,8 @@ def test_a_second_against_a_server_gives_a_whole_result(tmp_path: Path, port: in
 
 
 def test_a_chunked_answer_to_a_large_body_is_counted_once(tmp_path: Path, port: int) -> None:
-    request = Request(method="POST", path="/pieces", body="x" * 3_000_000)
-    outcome = fire(replace(shot(tmp_path, port, "/pieces"), request=request, connections=1), 0.3)
+    request = Request(method="POST", path="/pieces", body="x" * 12_000_000)
+    outcome = fire(replace(shot(tmp_path, port, "/pieces"), request=request, connections=1), 0.8)
     assert counts(outcome) == {}
     assert [status for status, _ in json.loads(outcome.result or "")["statuses"]] == [201]
 
@@ -160,6 +166,19 @@ def test_statuses_are_counted_one_by_one_and_the_unexpected_are_errors(tmp_path:
         LoadFailure, match=rf"counted {statuses[503]} status errors; the answers were {statuses[200]} of status 200"
     ):
         builtin.parse(asked, outcome)
+
+
+def test_answers_that_differ_in_their_status_alone_are_told_apart(tmp_path: Path, port: int) -> None:
+    outcome = fire(replace(shot(tmp_path, port, "/turns"), connections=1), 0.2)
+    statuses = dict(json.loads(outcome.result or "")["statuses"])
+    assert statuses.keys() == {200, 500}
+    assert abs(statuses[200] - statuses[500]) <= 1
+
+
+def test_an_answer_as_long_as_the_last_one_is_not_whole_when_its_length_says_otherwise(tmp_path: Path, port: int) -> None:
+    outcome = fire(shot(tmp_path, port, "/short"), 0.3)
+    assert json.loads(outcome.result or "")["requests"] == 2 * 4
+    assert counts(outcome) == {}
 
 
 def test_a_status_is_only_right_when_it_is_the_expected_one(tmp_path: Path, port: int) -> None:
@@ -194,8 +213,10 @@ def test_a_port_without_a_server_is_a_connect_error_at_once(tmp_path: Path) -> N
     with Server(("127.0.0.1", 0), Scripted) as closed:
         port = closed.server_address[1]
     began = time.monotonic()
-    assert counts(fire(replace(shot(tmp_path, port, "/length"), duration_s=10))) == {"connect": 1}
-    assert time.monotonic() - began < 5
+    for threads in (1, 2):
+        asked = replace(shot(tmp_path, port, "/length"), duration_s=10, threads=threads)
+        assert counts(fire(asked)) == {"connect": threads}
+    assert time.monotonic() - began < 8
 
 
 # --- a new connection after so many requests
@@ -275,9 +296,11 @@ def test_what_cannot_be_an_answer_breaks_the_connection(data: bytes) -> None:
 
 
 def test_processes_are_added_up_over_the_time_from_the_first_begin_to_the_last_end() -> None:
-    one = program.Tally(begin_ns=1_000_000, end_ns=9_000_000, bytes=10, statuses=Counter({200: 2}), latency_us=Counter({7: 2}))
-    two = program.Tally(begin_ns=2_000_000, end_ns=9_500_000, bytes=5, errors=Counter(read=1), statuses=Counter({200: 1, 500: 1}))
-    assert program.report([one, two], None) == {
+    one, two = program.Tally(1_000_000, 9_000_000), program.Tally(2_000_000, 9_500_000)
+    one.bytes, one.statuses, one.latency_us = 10, Counter({200: 2}), Counter({7: 2})
+    two.bytes, two.errors, two.statuses = 5, Counter(read=1), Counter({200: 1, 500: 1})
+    two.late = two.waited_ns = 1
+    assert _builtin_load.report([one, two], a_task()) == {
         "schema": 1,
         "duration_us": 8500,
         "requests": 4,
@@ -286,6 +309,11 @@ def test_processes_are_added_up_over_the_time_from_the_first_begin_to_the_last_e
         "statuses": [(200, 3), (500, 1)],
         "histogram": [(7, 2)],
     }
+
+
+def a_task() -> program.Task:
+    [text] = builtin.files(shot(Path("/cell"), 80, "/")).values()
+    return program.Task(**json.loads(text))
 
 
 # --- the plug-in

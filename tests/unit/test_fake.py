@@ -31,8 +31,18 @@ def ask(
     window: int = 0,
     seed: int = 1,
     workers: int = 1,
+    rate_per_s: float = 0.0,
 ) -> Window:
-    question = Question(cell_id=cell_id, round=number, window=window, workers=workers, duration_s=2, seed=seed, model=model)
+    question = Question(
+        cell_id=cell_id,
+        round=number,
+        window=window,
+        workers=workers,
+        duration_s=2,
+        seed=seed,
+        model=model,
+        rate_per_s=rate_per_s,
+    )
     return simulate(question)
 
 
@@ -155,6 +165,59 @@ def test_contaminated_noise_is_wild_in_some_rounds_and_calm_in_the_others() -> N
     assert median([abs(rate) for rate in wild]) < 1.4 * median([abs(rate) for rate in calm])
 
 
+def test_one_sided_noise_makes_servers_slower_and_never_faster() -> None:
+    rates = log_rates(noisy("one-sided"))
+    assert max(rates) < 0.001
+    assert stdev(rates) == pytest.approx(0.03, rel=0.15)
+    assert fmean(rates) == pytest.approx(-0.036, rel=0.15)
+
+
+def test_one_sided_noise_costs_cpu_too() -> None:
+    windows = [ask(noisy("one-sided"), number=number) for number in range(200)]
+    assert min(window.usage.server_cpu_us / window.stats.requests for window in windows) >= 39.99
+
+
+def test_noise_spoils_as_many_rounds_as_the_model_says_and_always_the_same() -> None:
+    def lost(cell_id: str) -> list[int]:
+        return [number for number in range(500) if spoilt(noisy("normal", invalid=0.2), cell_id, number)]
+
+    assert lost(UVICORN) == lost(UVICORN) != lost(GRANIAN)
+    assert 70 < len(lost(UVICORN)) < 130
+
+
+def spoilt(model: Mapping[str, object], cell_id: str, number: int) -> bool:
+    try:
+        ask(model, cell_id, number=number)
+    except LoadFailure as failure:
+        return failure.noise and str(failure) == f"the model lets noise spoil round {number}"
+    return False
+
+
+def test_what_the_model_lets_fail_is_no_noise() -> None:
+    with pytest.raises(LoadFailure) as raised:
+        ask({"fail": {"*": "it broke"}})
+    assert not raised.value.noise
+
+
+def test_at_a_fixed_rate_below_capacity_every_request_is_answered_and_the_server_is_partly_busy() -> None:
+    window = ask(quiet(), rate_per_s=5_000)
+    assert (window.stats.due, window.stats.requests, window.stats.unanswered) == (10_000, 10_000, 0)
+    assert sum(count for _, count in window.stats.histogram) == 10_000
+    assert window.usage.server_cpu_us / window.usage.wall_us == pytest.approx(0.97 / 4, rel=1e-3)
+    assert window.usage.generator_cpu_us / window.usage.wall_us == pytest.approx(0.2 / 4, rel=1e-3)
+
+
+def test_above_capacity_requests_stay_unanswered() -> None:
+    stats = ask(quiet(), rate_per_s=30_000).stats
+    assert (stats.due, stats.requests, stats.unanswered) == (60_000, 40_000, 20_000)
+
+
+def test_latency_grows_with_the_rate_as_in_a_queue() -> None:
+    medians = [weighted_percentile(ask(quiet(), rate_per_s=20_000 * share).stats.histogram, 50) for share in (0.3, 0.6, 0.9)]
+    assert medians == pytest.approx([log(2) * 50 / (1 - share) for share in (0.3, 0.6, 0.9)], abs=1)
+    assert medians[2] < weighted_percentile(ask(quiet()).stats.histogram, 50)
+
+
 @pytest.mark.parametrize("kind", ["drift", "periodic"])
 def test_what_the_cells_of_a_round_share_is_removed_by_pairing(kind: str) -> None:
     model = noisy(kind, sd=0.01, shared=0.5)
@@ -182,8 +245,8 @@ def test_a_cell_can_be_told_to_fail_with_a_reason_and_the_last_match_tells_it() 
     [
         ({"cell": {}}, "the fake model has 'cell', which is not one of seed, noise, cells, fail"),
         ({"seed": "one"}, "the fake model has 'one' as seed, which must be a number from 0 on"),
-        ({"noise": {"kind": "pink"}}, "is of kind 'pink', which is not one of normal, contaminated, drift, periodic"),
-        ({"noise": {"sigma": 1}}, "the noise of the fake model has 'sigma', which is not one of kind, sd, shared"),
+        ({"noise": {"kind": "pink"}}, "is of kind 'pink', which is not one of normal, contaminated, one-sided, drift, periodic"),
+        ({"noise": {"sigma": 1}}, "the noise of the fake model has 'sigma', which is not one of kind, sd, shared, invalid"),
         ({"noise": {"sd": -1}}, "has -1 as sd, which must be a number from 0 on"),
         ({"noise": 3}, "the noise of the fake model must be a mapping, not 3"),
         ({"cells": ["*"]}, "cells of the fake model must be a mapping"),
@@ -215,6 +278,7 @@ def test_the_fake_speaks_every_protocol_and_has_nothing_to_run_or_read() -> None
         result="result",
     )
     assert set(LOAD.protocols) == {"h1", "h1s", "h2c", "h2"}
+    assert LOAD.open_loop
     assert LOAD.argv(shot) == []
     assert LOAD.version("anything") == "1"
     with pytest.raises(LoadFailure, match="asked, not run"):
