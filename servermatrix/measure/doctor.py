@@ -18,7 +18,7 @@ from servermatrix.errors import Unfit
 from servermatrix.expand import effective
 from servermatrix.measure import tools, usage
 from servermatrix.measure.environments import distributions, installed, unmet
-from servermatrix.measure.host import layout, usable_cores
+from servermatrix.measure.host import layout, read_topology
 from servermatrix.model import Finding
 
 SAMPLE_S = 1.0
@@ -143,16 +143,10 @@ def _generator(name: str, generator: LoadGenerator, tools_dir: Path) -> Finding:
 
 
 def _cores() -> Finding:
-    cores = usable_cores()
-    split = layout("auto", cores, 1)
-    if split.server:
-        return Finding(subject="cores", fit=True, found=f"{len(cores)}: {split}")
-    return Finding(
-        subject="cores",
-        fit=True,
-        found=f"{len(cores)}, not pinned: server and generator share them",
-        advice="with fewer than 4 cores compare 1 worker with 1 generator thread; more is marked oversubscribed",
-    )
+    topology = read_topology()
+    split = layout("auto", topology, threads=1, workers=1)
+    found = f"{topology.cpus}: {split}" if split.server else f"{topology.cpus}, not pinned"
+    return Finding(subject="cores", fit=True, found=found, advice=split.reason)
 
 
 def _quiet() -> Finding:

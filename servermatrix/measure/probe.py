@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import time
 from collections.abc import Callable, Collection
@@ -61,6 +62,15 @@ def port_is_free(host: str, port: int) -> bool:
         except OSError:
             return False
         return True
+
+
+def no_port_left(host: str, port: int) -> bool:
+    """Tell whether there is no port left to connect to an address from; who listens there does not matter."""
+    try:
+        socket.create_connection((host, port), 1.0).close()
+    except OSError as failure:
+        return failure.errno == errno.EADDRNOTAVAIL
+    return False
 
 
 def ask(question: Question) -> Answer:

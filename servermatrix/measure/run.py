@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
 from datetime import UTC, datetime
 
 from servermatrix.contracts import LoadFailure, LoadGenerator, Question
 from servermatrix.measure import probe, window
 from servermatrix.measure.bench import Bench, check_alarms, log_name, serving
+from servermatrix.measure.calibrate import calibrate
 from servermatrix.measure.client import Answer
+from servermatrix.measure.course import Course, Found, Take, walk, without_pace
 from servermatrix.measure.failure import StepFailure, refused
 from servermatrix.measure.witness import prove
-from servermatrix.model import Cause, Cell, Failed, Measured, Plan, Proof, Sample, Skipped, Step, Wire
+from servermatrix.model import RUN_SCHEMA, Cause, Cell, Failed, Measured, Plan, Proof, Run, Sample, Skipped, Step, Wire
 
 GIVE_UP_AFTER = 2
 GIVEN_UP = f"not started again after {GIVE_UP_AFTER} failures running"
@@ -21,34 +24,53 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def measure(bench: Bench, plan: Plan, stored: Collection[Sample], before: Callable[[Step], None]) -> Iterator[Proof | Sample]:
+def measure(bench: Bench, plan: Plan, stored: Run, before: Callable[[Step], None], course: Course) -> Iterator[Found]:
     """Yield exactly one sample for every step that is not stored, and the proof of a setting before its first step.
 
-    A setting that fails its proof fails all its steps. A cell that failed twice running is not started again.
+    A setting that fails its proof fails all its steps. A cell that failed twice running is not started again. What is yielded
+    must be stored before the next is asked for. Ceilings of the generators come first; a decision comes after the round of its
+    look, and the paces before the first step of an open loop.
     """
+    yield from calibrate(bench, _without_ceiling(plan, stored))
+    yield from walk(plan, stored, before, course, _taker(bench, stored.samples))
+
+
+def _without_ceiling(plan: Plan, stored: Run) -> list[Cell]:
+    """Return the closed-loop cells with steps to come whose generator has no ceiling yet."""
+    if stored.header.schema < RUN_SCHEMA:
+        return []  # the servermatrix that stored it could not read it any more
+    known = {(one.generator, one.protocol, one.threads) for one in stored.ceilings}
+    done = Counter(sample.cell_id for sample in stored.samples)
+    return [
+        cell
+        for cell in plan.cells
+        if not cell.load.rate_percent
+        and (cell.load.generator, cell.protocol, cell.load.threads) not in known
+        and done[cell.id] < stored.rounds_of(cell)
+    ]
+
+
+def _taker(bench: Bench, stored: Collection[Sample]) -> Take:
+    """Return the function that measures steps one after the other, and remembers proofs and failures."""
     proven: dict[str, Failed | Proof] = {}
     failures: dict[str, int] = {}
     for sample in stored:
         _count(failures, sample)
-    for step in _steps_left(plan, stored):
+
+    def take(step: Step, rate_per_s: float) -> Iterator[Proof | Sample]:
         cell = step.cell
-        before(step)
-        if missing := bench.driver(cell).missing:
-            yield Skipped(cell_id=cell.id, round=step.round, started_at=_now(), reason=missing)
-            continue
-        key = cell.start
-        if key not in proven:
-            proven[key] = verdict = _prove(bench, step)
+        if reason := bench.driver(cell).missing or without_pace(cell, rate_per_s):
+            yield Skipped(cell_id=cell.id, round=step.round, started_at=_now(), reason=reason)
+            return
+        if cell.start not in proven:
+            proven[cell.start] = verdict = _prove(bench, step)
             if isinstance(verdict, Proof):
                 yield verdict
-        sample = _sample(bench, step, proven[key], failures.get(cell.id, 0))
-        _count(failures, sample)
-        yield sample
+        found = _sample(bench, step, rate_per_s, proven[cell.start], failures.get(cell.id, 0))
+        _count(failures, found)
+        yield found
 
-
-def _steps_left(plan: Plan, stored: Collection[Sample]) -> Iterator[Step]:
-    done = {(sample.cell_id, sample.round) for sample in stored}
-    return (step for step in plan.steps() if (step.cell.id, step.round) not in done)
+    return take
 
 
 def _count(failures: dict[str, int], sample: Sample) -> None:
@@ -72,7 +94,7 @@ def _prove(bench: Bench, step: Step) -> Failed | Proof:
         return _failed(bench, step, _now(), refused(error), "witness")
 
 
-def _sample(bench: Bench, step: Step, verdict: Failed | Proof, failures: int) -> Sample:
+def _sample(bench: Bench, step: Step, rate_per_s: float, verdict: Failed | Proof, failures: int) -> Sample:
     cell_id, number = step.cell.id, step.round
     if isinstance(verdict, Failed):
         return Failed(
@@ -80,11 +102,14 @@ def _sample(bench: Bench, step: Step, verdict: Failed | Proof, failures: int) ->
         )
     if failures >= GIVE_UP_AFTER:
         return Skipped(cell_id=cell_id, round=number, started_at=_now(), reason=GIVEN_UP)
-    return measure_step(bench, step)
+    return measure_step(bench, step, rate_per_s)
 
 
-def measure_step(bench: Bench, step: Step) -> Sample:
-    """Start the server, wait for the right answer, warm up, measure the windows, ask again, stop: one observation."""
+def measure_step(bench: Bench, step: Step, rate_per_s: float = 0.0) -> Sample:
+    """Start the server, wait for the right answer, warm up, measure the windows, ask again, stop: one observation.
+
+    With a `rate_per_s` that is an open loop.
+    """
     cell, app, started_at = step.cell, bench.apps[step.cell.app], _now()
     log = bench.logs / log_name(cell, f"round-{step.round}")
     try:
@@ -95,7 +120,7 @@ def measure_step(bench: Bench, step: Step) -> Sample:
             check_alarms(bench.servers[cell.server], started)
             if cell.workers > 1:
                 probe.settle(started.running)
-            shot = window.make_shot(bench, started, cell, app, ready.answer)
+            shot = window.make_shot(bench, started, cell, app, ready.answer, rate_per_s=rate_per_s)
             window.warm_up(bench, started, cell, shot)
             windows = tuple(window.measure(bench, started, cell, shot) for _ in range(cell.load.windows))
             probe.check_once(started.running, question, "after the load")
@@ -131,35 +156,47 @@ def _failed(bench: Bench, step: Step, started_at: str, failure: StepFailure, suf
 
 
 def simulate(
-    generator: LoadGenerator, plan: Plan, stored: Collection[Sample], model: Mapping[str, object], before: Callable[[Step], None]
+    generator: LoadGenerator,
+    plan: Plan,
+    stored: Run,
+    model: Mapping[str, object],
+    before: Callable[[Step], None],
+    *,
+    course: Course,
+) -> Iterator[Found]:
+    """Yield what `measure` would, of a generator that starts no server, takes no time and has no ceiling."""
+    return walk(plan, stored, before, course, lambda step, rate_per_s: _simulated(generator, step, rate_per_s, plan.seed, model))
+
+
+def _simulated(
+    generator: LoadGenerator, step: Step, rate_per_s: float, seed: int, model: Mapping[str, object]
 ) -> Iterator[Sample]:
-    """Yield the samples of a generator that starts no server and takes no time."""
-    for step in _steps_left(plan, stored):
-        before(step)
-        yield _simulated(generator, step, plan.seed, model)
-
-
-def _simulated(generator: LoadGenerator, step: Step, seed: int, model: Mapping[str, object]) -> Sample:
     cell, started_at = step.cell, "1970-01-01T00:00:00.000Z"
     if generator.simulate is None:
         message = "not a generator that simulates"
         raise TypeError(message)
+    if reason := without_pace(cell, rate_per_s):
+        yield Skipped(cell_id=cell.id, round=step.round, started_at=started_at, reason=reason)
+        return
     try:
         windows = tuple(
-            generator.simulate(_question(cell, step.round, number, seed, model)) for number in range(cell.load.windows)
+            generator.simulate(_question(step, number, seed, model, rate_per_s)) for number in range(cell.load.windows)
         )
     except LoadFailure as failure:
-        return Failed(cell_id=cell.id, round=step.round, started_at=started_at, cause=Cause.SERVER, reason=str(failure))
-    return Measured(cell_id=cell.id, round=step.round, started_at=started_at, startup_s=0.0, windows=windows)
+        cause = Cause.NOISE if failure.noise else Cause.SERVER
+        yield Failed(cell_id=cell.id, round=step.round, started_at=started_at, cause=cause, reason=str(failure))
+        return
+    yield Measured(cell_id=cell.id, round=step.round, started_at=started_at, startup_s=0.0, windows=windows)
 
 
-def _question(cell: Cell, number: int, window_number: int, seed: int, model: Mapping[str, object]) -> Question:
+def _question(step: Step, window_number: int, seed: int, model: Mapping[str, object], rate_per_s: float) -> Question:
     return Question(
-        cell_id=cell.id,
-        round=number,
+        cell_id=step.cell.id,
+        round=step.round,
         window=window_number,
-        workers=cell.workers,
-        duration_s=cell.load.duration_s,
+        workers=step.cell.workers,
+        duration_s=step.cell.load.duration_s,
         seed=seed,
         model=model,
+        rate_per_s=rate_per_s,
     )

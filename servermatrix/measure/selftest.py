@@ -1,4 +1,4 @@
-"""Runs the project's own checks: lint, format, types, tests; the output goes straight to the terminal."""
+"""Runs the project's own checks: lint, format, types, tests, and the statistics; the output goes straight to the terminal."""
 
 from __future__ import annotations
 
@@ -20,12 +20,25 @@ CHECKS = (
 
 def run_checks(root: Path, tools_dir: Path, pytest_args: tuple[str, ...], environment: Mapping[str, str]) -> tuple[str, ...]:
     """Run every check, the tests last; return the names of those that failed. Unfit outside a checkout or without a generator."""
-    if not (root / "tests").is_dir():
-        raise Unfit(f"{root} has no tests: selftest runs in a checkout only", "clone the project and run it there")
+    _require_checkout(root)
     for program, package in GENERATORS.items():
         require(program, package, tools_dir)
     checks = (*CHECKS, ("pytest", *pytest_args))
     return tuple(" ".join(check[:2]) for check in checks if not _passes(root, check, environment))
+
+
+def run_statistics(root: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Prove the claims of the reports on made-up worlds, which writes docs/statistics.md; return what failed as run_checks does.
+
+    Unfit outside a checkout.
+    """
+    _require_checkout(root)
+    return () if _passes(root, ("tests.truth",), environment) else ("statistics",)
+
+
+def _require_checkout(root: Path) -> None:
+    if not (root / "tests").is_dir():
+        raise Unfit(f"{root} has no tests: selftest runs in a checkout only", "clone the project and run it there")
 
 
 def require(program: str, package: str, tools_dir: Path) -> None:

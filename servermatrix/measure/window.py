@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import resource
 import subprocess
-from dataclasses import replace
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from servermatrix.contracts import LoadFailure, Outcome, Shot
 from servermatrix.measure import usage
 from servermatrix.measure.bench import Bench, Driver, Started, check_log
 from servermatrix.measure.client import Answer
 from servermatrix.measure.failure import StepFailure, last_words
+from servermatrix.measure.lingering import opened, read_lingering
+from servermatrix.measure.probe import no_port_left
 from servermatrix.measure.process import Command, run_to_end, scrubbed_environment
 from servermatrix.model import ENCRYPTED, App, Cause, Cell, LoadStats, Noise, Usage, Window
 
@@ -30,40 +35,84 @@ def warm_up(bench: Bench, started: Started, cell: Cell, shot: Shot) -> None:
 def measure(bench: Bench, started: Started, cell: Cell, shot: Shot) -> Window:
     """Return one valid window, trying again at most twice; StepFailure with the last reason when none was valid."""
     discarded: list[str] = []
+    quiet = True
     while True:
         try:
-            return replace(measure_once(bench, started, bench.driver(cell), shot), discarded=tuple(discarded))
+            found = measure_once(bench, started, bench.driver(cell), shot, cell.workers)
+            return replace(found, discarded=tuple(discarded))
         except StepFailure as failure:
             discarded.append(failure.reason)
+            if failure.cause is Cause.NOISE and not quiet and len(discarded) == ATTEMPTS:
+                waited = f"and this machine did not become quiet within {bench.patience.quiet_s:g} s"
+                raise StepFailure(Cause.NOISE, f"{failure.reason}, {waited}") from failure
             if failure.fatal or len(discarded) == ATTEMPTS:
                 raise
-        wait_for_quiet(bench)
+        quiet = wait_for_quiet(bench)
 
 
-def wait_for_quiet(bench: Bench) -> None:
-    """Wait, bounded, until the host is quiet; where any noise is allowed there is nothing to wait for."""
-    if bench.noise.foreign_cpu < 1:
-        usage.wait_until_quiet(min(QUIET_LIMIT, bench.noise.foreign_cpu), patience_s=bench.patience.quiet_s)
+def wait_for_quiet(bench: Bench) -> bool:
+    """Wait, bounded, until the host is quiet, and tell whether it is; where any noise is allowed there is nothing to wait for."""
+    if bench.noise.foreign_cpu >= 1:
+        return True
+    limit = min(QUIET_LIMIT, bench.noise.foreign_cpu)
+    return usage.wait_until_quiet(limit, patience_s=bench.patience.quiet_s) < limit
 
 
-def measure_once(bench: Bench, started: Started, driver: Driver, shot: Shot) -> Window:
-    """Drive one window and read the machine around it; StepFailure when it does not count."""
+@dataclass(slots=True, kw_only=True)
+class Midway:
+    """Looks once, in the middle of a window, at the ports in use and how many sockets each process has more than before it."""
+
+    before: Mapping[int, int]
+    due_s: float
+    connections: dict[int, int] = field(default_factory=dict)
+    ports: tuple[int, int] | None = None
+    looked: bool = False
+
+    def look(self) -> None:
+        """Look when the time has come, and never again; where the sockets are not shown there is nothing to see."""
+        if not self.looked and time.monotonic() >= self.due_s:
+            self.looked, self.ports = True, usage.ports_in_use()
+            now = usage.read_connections(self.before)
+            self.connections = {pid: max(0, count - self.before[pid]) for pid, count in now.items()}
+
+
+def measure_once(bench: Bench, started: Started, driver: Driver, shot: Shot, workers: int = 1) -> Window:
+    """Drive one window and read the machine around it; StepFailure when it does not count.
+
+    The connections of each process are looked at where there are several `workers` to compare.
+    """
     pids = started.running.members()
+    pss_before, log_before = usage.read_pss(pids), log_bytes(started)
+    sockets = usage.read_connections(pids) if workers > 1 else {}
+    ended_before = read_lingering(started.address.port)
     children = resource.getrusage(resource.RUSAGE_CHILDREN)
     before = usage.read(pids)
-    outcome = drive(bench, started, driver, shot)
+    midway = Midway(before=sockets, due_s=time.monotonic() + shot.duration_s / 2)
+    outcome = drive(bench, started, driver, shot, midway)
     after = usage.read(pids)
     generator_us = _cpu_us(resource.getrusage(resource.RUSAGE_CHILDREN)) - _cpu_us(children)
     if started.running.members() != pids:
         sentence = f"the server's processes changed during the load{last_words(started.running.log)}"
         raise StepFailure(Cause.SERVER, sentence, fatal=True)
-    stats = parse(driver, shot, outcome)
-    used = used_between(before, after, generator_us, usage.read_pss(pids))
+    check_clock(before, after)
+    stats = parse(driver, shot, outcome, midway.ports)
+    used = used_between(before, after, generator_us, usage.read_pss(pids), midway.connections)
+    used = replace(
+        used,
+        connects=opened(used.connects, ended_before, read_lingering(started.address.port)),
+        pss_before_bytes=pss_before,
+        log_bytes=max(0, log_bytes(started) - log_before),
+    )
     check_noise(used, bench.noise)
     return Window(stats=stats, usage=used)
 
 
-def drive(bench: Bench, started: Started, driver: Driver, shot: Shot) -> Outcome:
+def log_bytes(started: Started) -> int:
+    """Measure the server's log; StepFailure is for whoever misses it."""
+    return started.running.log.stat().st_size
+
+
+def drive(bench: Bench, started: Started, driver: Driver, shot: Shot, midway: Midway | None = None) -> Outcome:
     """Run the generator to its end while the server lives; StepFailure as soon as the server is gone."""
     folder = Path(shot.folder)
     for name, content in driver.plugin.files(shot).items():
@@ -78,8 +127,14 @@ def drive(bench: Bench, started: Started, driver: Driver, shot: Shot) -> Outcome
         open_files=4 * shot.connections + 512,
         cpus=bench.layout.generator,
     )
+
+    def look() -> None:
+        watch(started)
+        if midway is not None:
+            midway.look()
+
     try:
-        code, out = run_to_end(command, errors, shot.duration_s + RUN_SPARE_S, lambda: watch(started))
+        code, out = run_to_end(command, errors, shot.duration_s + RUN_SPARE_S, look)
     except TimeoutError as failure:
         raise StepFailure(Cause.GENERATOR, f"the generator was ended: {failure}", fatal=True) from failure
     except (OSError, subprocess.SubprocessError) as failure:
@@ -98,23 +153,34 @@ def watch(started: Started) -> None:
     check_log(started)
 
 
-def parse(driver: Driver, shot: Shot, outcome: Outcome) -> LoadStats:
-    """Read the generator's result; StepFailure when it is not a whole one."""
+def parse(driver: Driver, shot: Shot, outcome: Outcome, ports: tuple[int, int] | None = None) -> LoadStats:
+    """Read the generator's result; StepFailure when it is not a whole one. `ports` are those in use during the load."""
     try:
         return driver.plugin.parse(shot, outcome)
     except LoadFailure as failure:
-        raise StepFailure(Cause.GENERATOR, str(failure)) from failure
+        server = urlsplit(shot.url)
+        refused = no_port_left(server.hostname or "", server.port or 0)
+        used = max(filter(None, (ports, usage.ports_in_use())), default=None)
+        exhausted = usage.ports_exhausted(used, refused=refused)
+        raise StepFailure(Cause.GENERATOR, f"{failure}; {exhausted}" if exhausted else str(failure)) from failure
 
 
-def used_between(before: usage.Reading, after: usage.Reading, generator_us: int, pss_bytes: int | None) -> Usage:
-    """Take the difference of two readings."""
+def used_between(
+    before: usage.Reading,
+    after: usage.Reading,
+    generator_us: int,
+    pss_bytes: int | None,
+    connections: Mapping[int, int] | None = None,
+) -> Usage:
+    """Take the difference of two readings; `connections` are by process."""
     by_process = {pid: cpu.since(before.processes[pid]) for pid, cpu in after.processes.items() if pid in before.processes}
+    busiest = sorted(by_process, key=lambda pid: (-by_process[pid], pid))
     own_us = after.own_us - before.own_us
     server_us = sum(by_process.values())
     return Usage(
         wall_us=after.host.at_us - before.host.at_us,
         server_cpu_us=server_us,
-        worker_cpu_us=tuple(sorted(by_process.values(), reverse=True)),
+        worker_cpu_us=tuple(by_process[pid] for pid in busiest),
         generator_cpu_us=generator_us,
         own_cpu_us=own_us,
         pss_bytes=pss_bytes,
@@ -122,7 +188,20 @@ def used_between(before: usage.Reading, after: usage.Reading, generator_us: int,
         steal=round(usage.steal_share(before.host, after.host), 4),
         throttled_us=after.throttled_us - before.throttled_us,
         involuntary_switches=after.involuntary_switches - before.involuntary_switches,
+        worker_connections=tuple(connections.get(pid, 0) for pid in busiest) if connections else (),
+        connects=_more(before.active_opens, after.active_opens),
     )
+
+
+def _more(before: int | None, after: int | None) -> int | None:
+    return None if before is None or after is None else max(0, after - before)
+
+
+def check_clock(before: usage.Reading, after: usage.Reading) -> None:
+    """Refuse a window during which the clock was set: generators take durations and latencies from it."""
+    if step_us := after.clock_step_us(before):
+        sentence = f"the clock of this machine was set {'back' if step_us < 0 else 'forward'} by {abs(step_us) / 1e6:.2f} s"
+        raise StepFailure(Cause.NOISE, f"{sentence} during the window")
 
 
 def check_noise(used: Usage, limits: Noise) -> None:
@@ -135,8 +214,11 @@ def check_noise(used: Usage, limits: Noise) -> None:
         raise StepFailure(Cause.NOISE, f"a CPU quota held this container back for {used.throttled_us / 1000:.0f} ms")
 
 
-def make_shot(bench: Bench, started: Started, cell: Cell, app: App, right: Answer) -> Shot:
-    """Say what one window asks, how hard and for how long; `right` is an answer that was looked at."""
+def make_shot(bench: Bench, started: Started, cell: Cell, app: App, right: Answer, *, rate_per_s: float = 0.0) -> Shot:
+    """Say what one window asks, how hard and for how long; `right` is an answer that was looked at.
+
+    With a `rate_per_s` it is an open loop.
+    """
     load = cell.load
     scheme = "https" if cell.protocol in ENCRYPTED else "http"
     return Shot(
@@ -154,6 +236,7 @@ def make_shot(bench: Bench, started: Started, cell: Cell, app: App, right: Answe
         folder=str(started.folder),
         result=str(started.folder / "generator.result"),
         expect_status=app.expect.status,
+        rate_per_s=rate_per_s,
     )
 
 

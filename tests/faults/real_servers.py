@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from servermatrix import plugins
 from servermatrix.config import applications
 from servermatrix.measure import run
 from servermatrix.measure.bench import Bench, Venue, wanted
+from servermatrix.measure.course import Course, Found
 from servermatrix.measure.environments import distributions, installed
 from servermatrix.measure.probe import Patience
-from servermatrix.model import App, Cell, Expect, Load, Noise, Plan, Proof, Request, Sample
+from servermatrix.model import App, Ceiling, Cell, Decision, Expect, Host, Load, Noise, Plan, Request, Run, RunHeader
 
 LOAD = Load(generator="wrk", connections=8, threads=1, duration_s=1, warmup_s=0, windows=1)
 ANY_NOISE = Noise(foreign_cpu=1e9, steal=1.0)
@@ -38,7 +39,27 @@ def real(bench: Bench, wish: Cell, versions: Mapping[str, str | None] | None = N
     return replace(bench, servers=servers, venues={wanted(wish): venue}, apps={wish.app: plain}, patience=Patience())
 
 
-def first(bench: Bench, wish: Cell) -> Proof | Sample:
-    """Return the first record of a plan of one cell."""
+def records(bench: Bench, plan: Plan) -> Iterator[Found]:
+    """Measure a plan that has neither looks nor open loops."""
+    header = RunHeader(
+        id="faults",
+        started_at="2026-01-01T00:00:00Z",
+        argv=(),
+        seed=plan.seed,
+        rounds=plan.rounds,
+        noise=plan.noise,
+        generators=(),
+        host=Host(system="Linux", cpu="any", cores=2, memory_bytes=2**30, python="3"),
+        versions=(),
+        git="",
+        cells=(),
+        excluded=(),
+    )
+    course = Course(decide=lambda look: Decision(round=look.round, alpha=look.alpha), paces=tuple)
+    return run.measure(bench, plan, Run(header=header, proofs=(), samples=()), lambda _: None, course)
+
+
+def first(bench: Bench, wish: Cell) -> Found:
+    """Return what comes first of a plan of one cell, besides what its generator can do."""
     plan = Plan(cells=(wish,), excluded=(), apps=(), rounds=1, seed=1, noise=ANY_NOISE)
-    return next(iter(run.measure(bench, plan, frozenset(), lambda _: None)))
+    return next(record for record in records(bench, plan) if not isinstance(record, Ceiling))

@@ -25,33 +25,48 @@ pytestmark = pytest.mark.servers
 
 StartCli = Callable[..., subprocess.Popen[str]]
 WORDS = ("run", "--profile", "smoke", "-k", "uvicorn*uvloop*", "-k", "granian*uvloop*", "--warmup", "1s", "--rounds", "2", "-q")
-MOMENTS = ("start", "warm-up", "load", "stop")
+MOMENTS = ("calibration", "start", "warm-up", "load", "stop")
 
 
-def generators_seen(marker: Path, seen: set[int]) -> int:
-    """Count the generator processes that have shown up so far; one that is only asked for its version drives no load."""
+def command_lines(marker: Path) -> dict[int, list[str]]:
+    """Return the words of every process that runs below."""
+    found = {}
     for pid in started_below(marker):
         with contextlib.suppress(psutil.Error):
-            if any(word.startswith(("http://", "https://")) for word in psutil.Process(pid).cmdline()):
-                seen.add(pid)
-    return len(seen)
+            found[pid] = psutil.Process(pid).cmdline()
+    return found
+
+
+def driving(lines: dict[int, list[str]]) -> set[int]:
+    """Return the generators that drive load; one that is only asked for its version does not."""
+    return {pid for pid, words in lines.items() if any(word.startswith(("http://", "https://")) for word in words)}
+
+
+def calibrating(lines: dict[int, list[str]]) -> bool:
+    """Tell whether the responder runs, against which generators are calibrated before the first step."""
+    return any(word.endswith("responder.py") for words in lines.values() for word in words)
 
 
 def wait_for(moment: str, marker: Path, process: subprocess.Popen[str]) -> None:
-    """Wait until a run is at this moment of its first measured step."""
+    """Wait until a run is at this moment: while it calibrates, or of its first measured step."""
     deadline, seen = time.monotonic() + 30, set[int]()
     while time.monotonic() < deadline and process.poll() is None:
-        count = generators_seen(marker, seen)
-        if moment == "start" and len(started_below(marker)) >= 3:
+        time.sleep(0.01)
+        lines = command_lines(marker)
+        if calibrating(lines):
+            if moment == "calibration" and driving(lines):
+                return
+            continue
+        seen |= driving(lines)
+        if moment == "start" and len(lines) >= 3:
             return
-        if moment == "warm-up" and count == 1:
+        if moment == "warm-up" and len(seen) == 1:
             return
-        if moment == "load" and count == 2:
+        if moment == "load" and len(seen) == 2:
             time.sleep(0.3)
             return
-        if moment == "stop" and count == 2 and not any(map(psutil.pid_exists, seen)):
+        if moment == "stop" and len(seen) == 2 and not any(map(psutil.pid_exists, seen)):
             return
-        time.sleep(0.01)
     process.kill()
     pytest.fail(f"the run never came to {moment}: {process.communicate()}")
 

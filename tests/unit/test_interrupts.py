@@ -1,59 +1,55 @@
-"""Ctrl-C is not lost, wherever it arrives."""
+"""Whom the kernel charges with interrupts: found by a short experiment, and confirmed by the kernel's configuration."""
 
 from __future__ import annotations
 
-import signal
-import weakref
-from collections.abc import Iterator
+import contextlib
+import gzip
+import platform
+import time
+from pathlib import Path
 
 import pytest
 
-from servermatrix.cli import interrupts
+from servermatrix.measure import interrupts
+
+CONFIGURATION = "CONFIG_IRQ_TIME_ACCOUNTING=y"
 
 
-class Thing:
-    """Something with a weak reference to it."""
+@pytest.mark.parametrize(
+    ("ran_or_waited_ns", "charged"), [(100, True), (98, True), (93, True), (92, False), (75, False), (0, False)]
+)
+def test_time_that_is_missing_from_a_busy_thread_was_interrupts(ran_or_waited_ns: int, charged: bool) -> None:  # noqa: FBT001
+    assert interrupts.accounts_for(ran_or_waited_ns, 100) == charged
 
 
-@pytest.fixture
-def listening(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Take over the signals for a while."""
-    monkeypatch.setattr(interrupts, "_seen", [])
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
-    interrupts.listen()
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
+def configuration() -> str | None:
+    """Read how this kernel was made, None where that is not told."""
+    with contextlib.suppress(OSError):
+        return gzip.decompress(Path("/proc/config.gz").read_bytes()).decode()
+    with contextlib.suppress(OSError):
+        return Path(f"/boot/config-{platform.release()}").read_text()
+    return None
 
 
-@pytest.mark.usefixtures("listening")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_each_signal_interrupts_at_once(number: signal.Signals) -> None:
-    interrupts.check()
-    with pytest.raises(KeyboardInterrupt):
-        signal.raise_signal(number)
+def test_the_experiment_finds_what_the_kernel_was_made_for() -> None:
+    told = configuration()
+    if told is not None:
+        assert interrupts.are_charged() == (CONFIGURATION not in told.splitlines())
+    assert interrupts.are_charged() in {True, False}
 
 
-@pytest.mark.usefixtures("listening")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_an_interrupt_that_a_callback_of_the_interpreter_dropped_is_raised_at_the_next_step() -> None:
-    """Was a bug: a Ctrl-C during an import went into a weak reference's callback, and the run went on."""
-    thing = Thing()
-    reference = weakref.ref(thing, lambda _: signal.raise_signal(signal.SIGINT))
-    del thing
-    assert reference() is None
-    with pytest.raises(KeyboardInterrupt):
-        interrupts.check()
+def test_the_experiment_is_made_once_and_is_short() -> None:
+    interrupts.are_charged.cache_clear()
+    begin = time.process_time()
+    assert interrupts.are_charged() == interrupts.are_charged()
+    assert time.process_time() - begin < 0.2
 
 
-def test_a_signal_that_is_ignored_stays_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(interrupts, "_seen", [])
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    others = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        interrupts.listen()
-        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-    finally:
-        signal.signal(signal.SIGHUP, before)
-        for number, handler in others.items():
-            signal.signal(number, handler)
+def test_where_the_kernel_tells_nothing_interrupts_are_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    interrupts.are_charged.cache_clear()
+    for text in (None, "nonsense", "0 0 0"):
+        monkeypatch.setattr(interrupts, "SCHEDSTAT", tmp_path / "schedstat")
+        if text is not None:
+            (tmp_path / "schedstat").write_text(text)
+        assert not interrupts.are_charged()
+        interrupts.are_charged.cache_clear()

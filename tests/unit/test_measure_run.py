@@ -4,20 +4,39 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from servermatrix.contracts import Launch, LoadFailure, LoadGenerator, LoadStats, Outcome, Shot
+from servermatrix.contracts import Launch, LoadFailure, LoadGenerator, LoadStats, Outcome, Question, Shot
 from servermatrix.measure import window
 from servermatrix.measure.bench import Bench, Driver, Venue, wanted
 from servermatrix.measure.certificate import make_certificate
 from servermatrix.measure.client import Answer
-from servermatrix.measure.run import GIVEN_UP, measure, measure_step, wire_of
-from servermatrix.model import Cause, Cell, Expect, Failed, Measured, Noise, Plan, Proof, Sample, Skipped, Step, Wire
-from tests.room import ANSWERING, guarded, make_bench, make_cell, small_generator, small_server
+from servermatrix.measure.course import NO_PACE, Course, Found
+from servermatrix.measure.run import GIVEN_UP, measure, measure_step, simulate, wire_of
+from servermatrix.model import (
+    Cause,
+    Ceiling,
+    Cell,
+    Expect,
+    Failed,
+    Measured,
+    Noise,
+    Pace,
+    Plan,
+    Proof,
+    Run,
+    Sample,
+    Skipped,
+    Step,
+    Window,
+    Wire,
+)
+from tests.golden.report_examples import HEADER
+from tests.room import ANSWERING, STATS, guarded, make_bench, make_cell, small_generator, small_server
 
 SAYS = json.dumps({"pid": 1, "loop": "a.B", "http": "c.D", "http_version": "1.1", "python": "3", "versions": {}})
 CELL = make_cell()
@@ -46,8 +65,29 @@ def driven_by(bench: Bench, generator: LoadGenerator) -> Bench:
     return replace(bench, drivers={"small": Driver(plugin=generator)})
 
 
-def all_of(bench: Bench, asked: Plan, stored: tuple[Sample, ...] = ()) -> list[Proof | Sample]:
-    return list(measure(bench, asked, stored, lambda _: None))
+# What the small generator can do at most in each protocol, so that it is not calibrated.
+CEILINGS = tuple(
+    Ceiling(generator="small", protocol=protocol, threads=1, requests_per_s=1.0, cpu_us_per_request=1.0)
+    for protocol in ("h1", "h1s")
+)
+
+
+def run_of(stored: tuple[Sample, ...] = (), ceilings: tuple[Ceiling, ...] = CEILINGS, schema: int = HEADER.schema) -> Run:
+    return Run(header=replace(HEADER, rounds=9, schema=schema), proofs=(), samples=stored, ceilings=ceilings)
+
+
+def at_paces(*paces: Pace) -> Course:
+    return Course(decide=lambda look: pytest.fail(f"there is no look {look}"), paces=lambda: paces)
+
+
+def measured(
+    bench: Bench, asked: Plan, stored: tuple[Sample, ...] = (), before: Callable[[Step], None] = lambda _: None
+) -> Iterator[Found]:
+    return measure(bench, asked, run_of(stored), before, at_paces())
+
+
+def all_of(bench: Bench, asked: Plan, stored: tuple[Sample, ...] = ()) -> list[Found]:
+    return list(measured(bench, asked, stored))
 
 
 def skipped(number: int) -> Skipped:
@@ -77,7 +117,7 @@ def test_a_setting_is_proven_once_before_its_first_sample_whatever_the_app(bench
 
 def test_what_is_stored_is_not_done_again(bench: Bench) -> None:
     asked: list[Step] = []
-    records = list(measure(bench, plan(CELL, rounds=3), (broke(1, Cause.NOISE), broke(3, Cause.NOISE)), asked.append))
+    records = list(measured(bench, plan(CELL, rounds=3), (broke(1, Cause.NOISE), broke(3, Cause.NOISE)), asked.append))
     assert [type(record) for record in records] == [Proof, Measured]
     assert [step.round for step in asked] == [2]
 
@@ -124,7 +164,7 @@ def test_rounds_lost_to_noise_do_not_speak_against_the_cell(bench: Bench) -> Non
 def test_another_app_of_a_failing_setting_is_tried_all_the_same(bench: Bench) -> None:
     apps = {**bench.apps, "plain": replace(bench.apps["plain"], expect=Expect(body="something else"))}
     _, *samples = all_of(replace(bench, apps=apps), plan(CELL, replace(CELL, app="other"), rounds=1))
-    kinds = {sample.cell_id: type(sample) for sample in samples if not isinstance(sample, Proof)}
+    kinds = {sample.cell_id: type(sample) for sample in samples if isinstance(sample, Measured | Failed)}
     assert kinds == {CELL.id: Failed, replace(CELL, app="other").id: Measured}
 
 
@@ -150,7 +190,7 @@ def test_an_interrupted_step_leaves_no_server_behind(bench: Bench) -> None:
     def interrupt(_: Shot, __: Outcome) -> LoadStats:
         raise KeyboardInterrupt
 
-    records = measure(driven_by(bench, small_generator(parse=interrupt)), plan(CELL), frozenset(), lambda _: None)
+    records = measured(driven_by(bench, small_generator(parse=interrupt)), plan(CELL))
     assert isinstance(next(records), Proof)
     with pytest.raises(KeyboardInterrupt):
         next(records)
@@ -173,7 +213,7 @@ def test_what_a_missing_generator_would_drive_is_skipped_without_a_start_and_the
     source = f"import sys; open({str(starts)!r}, 'a').write('x')\n" + ANSWERING
     bench = replace(lacking(bench), servers={"small": small_server(source, "200", SAYS)})
     asked: list[Step] = []
-    records = list(measure(bench, plan(OTHER, CELL, rounds=2), (), asked.append))
+    records = list(measured(bench, plan(OTHER, CELL, rounds=2), (), asked.append))
     skips = [record for record in records if isinstance(record, Skipped)]
     assert [(skip.cell_id, skip.reason) for skip in skips] == [(OTHER.id, MISSING)] * 2
     assert sorted(skip.round for skip in skips) == [1, 2]
@@ -261,3 +301,63 @@ def test_a_version_inside_that_is_not_the_one_asked_for_fails_the_cell_before_it
     (sample,) = all_of(bench, plan(pinned))
     assert isinstance(sample, Failed)
     assert sample.reason == "gunicorn is 25.1.0 inside the server, but 27.0.1 was asked for"
+
+
+def test_generators_are_calibrated_once_before_anything_else(bench: Bench) -> None:
+    records = list(measure(bench, plan(CELL, rounds=2), run_of(ceilings=()), lambda _: None, at_paces()))
+    assert [type(record) for record in records] == [Ceiling, Proof, Measured, Measured]
+    (ceiling,) = (record for record in records if isinstance(record, Ceiling))
+    assert (ceiling.generator, ceiling.protocol, ceiling.threads) == ("small", "h1", 1)
+
+
+@pytest.mark.parametrize(
+    ("stored", "rounds"),
+    [
+        (run_of(ceilings=CEILINGS[:1]), 1),
+        (run_of(ceilings=(), schema=2), 1),
+        (replace(run_of((broke(1),), ceilings=()), header=replace(HEADER, rounds=1)), 1),
+    ],
+    ids=["it has its ceiling", "an older schema has no place for one", "nothing is left to be measured"],
+)
+def test_a_run_that_goes_on_calibrates_nothing_where(bench: Bench, stored: Run, rounds: int) -> None:
+    records = measure(bench, plan(CELL, rounds=rounds), stored, lambda _: None, at_paces())
+    assert not [record for record in records if isinstance(record, Ceiling)]
+
+
+OPEN = make_cell(rate_percent=30)
+
+
+def test_an_open_loop_is_driven_at_the_pace_that_was_found_for_its_cell(bench: Bench) -> None:
+    rates: list[float] = []
+
+    def note(shot: Shot, _: Outcome) -> LoadStats:
+        rates.append(shot.rate_per_s)
+        return STATS
+
+    pace = Pace(cell_id=OPEN.id, rate_per_s=1234.5, slowest=CELL.id)
+    asked = plan(OPEN, CELL)
+    records = list(measure(driven_by(bench, small_generator(parse=note)), asked, run_of(), lambda _: None, at_paces(pace)))
+    assert [type(record) for record in records] == [Proof, Measured, Pace, Measured]
+    assert [record.cell_id for record in records if isinstance(record, Measured | Pace)] == [CELL.id, OPEN.id, OPEN.id]
+    assert rates == [0.0, 1234.5]
+
+
+def test_an_open_loop_without_a_pace_is_skipped_with_the_reason_and_without_a_start(bench: Bench) -> None:
+    broken = replace(bench, venues={}, servers={})
+    (sample,) = list(measure(broken, plan(OPEN), run_of(), lambda _: None, at_paces()))
+    assert isinstance(sample, Skipped)
+    assert (sample.cell_id, sample.reason) == (OPEN.id, NO_PACE)
+
+
+def test_a_simulation_is_asked_at_the_pace_that_was_found_for_its_cell() -> None:
+    asked: dict[str, float] = {}
+
+    def answer(question: Question) -> Window:
+        asked[question.cell_id] = question.rate_per_s
+        raise LoadFailure("asked is enough")
+
+    pace = Pace(cell_id=OPEN.id, rate_per_s=1234.5, slowest=CELL.id)
+    generator = replace(small_generator(), simulate=answer)
+    records = list(simulate(generator, plan(OPEN, CELL), run_of(), {}, lambda _: None, course=at_paces(pace)))
+    assert [type(record) for record in records] == [Failed, Pace, Failed]
+    assert asked == {CELL.id: 0.0, OPEN.id: 1234.5}

@@ -25,6 +25,7 @@ from servermatrix.measure.probe import (
     free_port,
     hear,
     lasting,
+    no_port_left,
     port_is_free,
     settle,
     wait_ready,
@@ -137,6 +138,13 @@ def test_a_port_that_could_be_joined_is_not_free() -> None:
 def test_a_port_held_on_all_addresses_is_not_free() -> None:
     with closing(socket.create_server(("0.0.0.0", 0), reuse_port=True)) as listener:  # noqa: S104 - the case itself
         assert not port_is_free(HOST, listener.getsockname()[1])
+
+
+def test_while_there_are_ports_to_connect_from_none_is_missed_whoever_listens() -> None:
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+        assert not no_port_left(HOST, port)
+    assert not no_port_left(HOST, port)  # refused, which takes a port
 
 
 def test_a_port_is_free_again_right_after_its_connections_have_ended() -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import socket
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
+import psutil
 import pytest
 
-from servermatrix.measure import usage
-from servermatrix.measure.usage import HostCpu, ProcessCpu, foreign_share, steal_share
+from servermatrix.measure import interrupts, usage
+from servermatrix.measure.usage import HostCpu, ProcessCpu, Reading, busy_s, foreign_share, steal_share
 from tests.room import SLEEPER, program, said
 
 # Works for 0.2 s in a thread, once it may; the thread has ended by the time it says so.
@@ -70,6 +73,20 @@ def test_foreign_share_is_what_is_busy_without_us_in_cores_and_never_negative(bu
 @pytest.mark.parametrize(("steal_us", "share"), [(0, 0.0), (40_000, 0.02), (-5, 0.0), (9_000_000, 1.0)])
 def test_steal_share_is_a_share_of_the_time_of_all_cores(steal_us: int, share: float) -> None:
     assert steal_share(host(0), host(1_000_000, steal_us=steal_us)) == pytest.approx(share)
+
+
+@pytest.mark.parametrize(("charged", "busy"), [(True, 111.0), (False, 61.0)])
+def test_a_host_is_busy_with_what_its_kernel_charges_processes_with(charged: bool, busy: float) -> None:  # noqa: FBT001
+    times = SimpleNamespace(user=40.0, system=20.0, nice=1.0, irq=5.0, softirq=45.0, steal=7.0, idle=1000.0, iowait=3.0)
+    assert busy_s(times, with_interrupts=charged) == busy  # was a bug: a half-busy core of others stayed unseen
+    assert busy_s(SimpleNamespace(user=40.0, system=20.0), with_interrupts=charged) == 60.0  # macOS tells no more
+
+
+def test_the_host_at_hand_is_read() -> None:
+    charged = interrupts.are_charged()
+    before, found, after = psutil.cpu_times(), usage.read_host(), psutil.cpu_times()
+    least, most = (busy_s(times, with_interrupts=charged) * 1e6 for times in (before, after))
+    assert least - 1 <= found.busy_us <= most + 1
 
 
 def test_two_readings_at_the_same_time_divide_by_nothing() -> None:
@@ -134,21 +151,104 @@ def test_a_reading_has_the_asked_processes_and_goes_forward() -> None:
     assert after.host.cores >= 1
 
 
+LISTENER = """
+import socket, time
+keep = [socket.socket() for _ in range(3)]
+print("up", flush=True)
+time.sleep(60)
+"""
+
+
+def test_open_sockets_are_counted_by_process_and_nothing_else_that_is_open(tmp_path: Path) -> None:
+    folders = tmp_path / "one", tmp_path / "other"
+    for folder in folders:
+        folder.mkdir()
+    with program(folders[0], LISTENER) as one, program(folders[1], SLEEPER) as other:
+        assert said(one, "up")
+        assert said(other, "up")
+        assert usage.read_connections((one.session, other.session)) == {one.session: 3, other.session: 0}
+
+
+def test_where_one_process_does_not_show_its_sockets_none_are_told(tmp_path: Path) -> None:
+    with program(tmp_path, "pass") as gone:
+        gone.process.wait(5)
+    assert usage.read_connections((os.getpid(), gone.session)) == {}
+    assert usage.read_connections((os.getpid(),), tmp_path) == {}
+
+
+def test_a_connection_to_this_host_is_counted_where_it_was_opened() -> None:
+    before = usage.read_active_opens()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        for _ in range(20):
+            socket.create_connection(listener.getsockname()).close()
+    after = usage.read_active_opens()
+    assert before is not None
+    assert after is not None
+    assert after - before >= 20
+
+
+SNMP = """Ip: Forwarding DefaultTTL
+Ip: 1 64
+Tcp: RtoAlgorithm ActiveOpens PassiveOpens
+Tcp: 1 795256 7
+"""
+
+
 @pytest.mark.parametrize(
-    ("text", "throttled_us"),
-    [
-        ("usage_usec 5\nthrottled_usec 1234\n", 1234),
-        ("nr_throttled 3\nthrottled_time 1234567\n", 1234),
-        ("usage_usec 5\n", 0),
-        ("no pairs here at all\n", 0),
-    ],
+    ("text", "opens"), [(SNMP, 795_256), ("Ip: 1 2\n", None), ("Tcp: ActiveOpens\nTcp: many\n", None), ("Tcp: A\nTcp: 1\n", None)]
 )
-def test_a_cpu_quota_is_read_in_both_forms_that_kernels_write(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, throttled_us: int
+def test_opened_connections_are_read_by_their_name_and_unknown_where_that_is_missing(
+    tmp_path: Path, text: str, opens: int | None
 ) -> None:
-    (tmp_path / "cpu.stat").write_text(text)
-    monkeypatch.setattr(usage, "CGROUP_STAT", (tmp_path / "missing", tmp_path / "cpu.stat"))
-    assert usage.read_throttled_us() == throttled_us
+    assert usage.read_active_opens(tmp_path) is None
+    (tmp_path / "net").mkdir()
+    (tmp_path / "net" / "snmp").write_text(text)
+    assert usage.read_active_opens(tmp_path) == opens
+
+
+def test_ports_in_use_are_those_of_one_end_of_each_connection_and_of_those_that_linger(tmp_path: Path) -> None:
+    assert usage.ports_in_use(tmp_path) is None
+    (tmp_path / "net").mkdir()
+    (tmp_path / "sys" / "net" / "ipv4").mkdir(parents=True)
+    (tmp_path / "sys" / "net" / "ipv4" / "ip_local_port_range").write_text("32768\t60999\n")
+    assert usage.ports_in_use(tmp_path) is None
+    (tmp_path / "net" / "sockstat").write_text(
+        "sockets: used 9\nTCP: inuse 20 orphan 0 tw 25000 alloc 9 mem 1\nUDP: inuse 5 mem 0\n"
+    )
+    assert usage.ports_in_use(tmp_path) == (25_010, 28_232)
+
+
+WHAT_TO_DO = "wait a minute, use fewer connections, or widen net.ipv4.ip_local_port_range"
+
+
+def test_ports_that_have_run_out_are_named_with_what_to_do() -> None:
+    taken = f"this machine has no ports left to connect from (9 of 10 are taken): {WHAT_TO_DO}"
+    assert usage.ports_exhausted((9, 10), refused=False) == taken
+    assert usage.ports_exhausted((9, 10), refused=True) == taken
+    assert usage.ports_exhausted(None, refused=True) == f"this machine has no ports left to connect from: {WHAT_TO_DO}"
+
+
+@pytest.mark.parametrize("used", [(8, 10), (0, 28_232), None])
+def test_where_there_are_ports_nothing_is_said_of_them(used: tuple[int, int] | None) -> None:
+    assert usage.ports_exhausted(used, refused=False) == ""
+
+
+@pytest.mark.parametrize(
+    ("after_us", "step_us"), [(9_000_000, 0), (9_004_999, 0), (9_005_001, 5_001), (8_994_999, -5_001), (0, -9_000_000)]
+)
+def test_a_clock_that_was_set_shows_against_one_that_nobody_sets_and_a_drift_does_not(after_us: int, step_us: int) -> None:
+    before, after = (
+        Reading(host=host(at_us), processes={}, own_us=0, throttled_us=0, involuntary_switches=0, clock_us=clock_us)
+        for at_us, clock_us in ((5, 9_000_000), (1_000_005, after_us))
+    )
+    assert after.clock_step_us(before) == step_us
+
+
+def test_the_clock_of_this_machine_stands_still_against_the_one_that_nobody_sets() -> None:
+    before = usage.read_clock_us()
+    time.sleep(0.05)
+    assert abs(usage.read_clock_us() - before) < 5_000
+    assert before == pytest.approx(time.time() * 1e6 - time.monotonic() * 1e6, abs=50_000)
 
 
 def test_waiting_for_quiet_ends_at_once_when_it_is_quiet_enough() -> None:

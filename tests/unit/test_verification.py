@@ -100,7 +100,8 @@ def test_settings_are_counted_once_per_protocol_and_workers_whatever_the_apps_an
     overrides = Overrides(seed=1, sets=(("app", ("plaintext", "json")), ("protocol", ("h1", "h2"))), connections=(8, 16))
     wishes = both_worker_counts(Wishes(matrix=ROOT / "matrix.yaml", keep=("granian*",), overrides=overrides))
     found = prepare(wishes, find_tools=False)
-    assert len(found.plan.cells) == 2 * 2 * 2 * 2 * 2
+    assert sum(not cell.duplicate for cell in found.plan.cells) == 2 * 2 * 2 * 2 * 2
+    assert any(cell.duplicate for cell in found.plan.cells)
     assert total(found, ()) == 2 * 2 * 2
     again = (found.plan.cells[0], "it is among the others too")
     other = (replace(found.plan.cells[0], protocol="h3"), "granian does not speak h3")

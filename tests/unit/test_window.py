@@ -17,8 +17,20 @@ from servermatrix.measure import window
 from servermatrix.measure.bench import LOG_LIMIT_BYTES, Bench, Driver, Started
 from servermatrix.measure.client import Answer
 from servermatrix.measure.failure import StepFailure
+from servermatrix.measure.probe import Patience
 from servermatrix.measure.usage import HostCpu, ProcessCpu, Reading
-from servermatrix.measure.window import check_noise, drive, make_shot, measure, measure_once, used_between, warm_up, watch
+from servermatrix.measure.window import (
+    Midway,
+    check_clock,
+    check_noise,
+    drive,
+    make_shot,
+    measure,
+    measure_once,
+    used_between,
+    warm_up,
+    watch,
+)
 from servermatrix.model import App, Cause, Cell, Noise, Request, Usage
 from tests.room import FAMILY, SLEEPER, STATS, guarded, make_bench, make_cell, program, said, small_app, small_generator, started
 
@@ -27,13 +39,43 @@ RIGHT = Answer(status=200, body=b"ok")
 WORK = "import time\nwhile time.process_time() < 0.2: pass\n"
 
 
-def reading(at_us: int, busy_us: int, processes: dict[int, int], *, own_us: int = 0, other: int = 0) -> Reading:
+# Takes as many connections as it is told, keeps them, and writes as many bytes of log.
+TAKING = """
+import socket, sys
+count, port_file = int(sys.argv[1]), sys.argv[2]
+with socket.create_server(("127.0.0.1", 0)) as listener:
+    open(port_file + ".new", "w").write(str(listener.getsockname()[1]))
+    import os, time; os.rename(port_file + ".new", port_file)
+    print("up", flush=True)
+    keep = [listener.accept() for _ in range(count)]
+    grown = bytearray(30_000_000)
+    for at in range(0, len(grown), 4096): grown[at] = 1
+    print("x" * 1000, flush=True)
+    time.sleep(60)
+"""
+# A server of two processes: the child takes connections, the parent none.
+TAKING_FAMILY = (
+    f"import subprocess, sys, time\nsubprocess.Popen([sys.executable, '-S', '-c', {TAKING!r}, *sys.argv[1:]])\ntime.sleep(60)"
+)
+# Opens so many connections at once and holds them for so long.
+CALLING = """
+import socket, time
+port, count, seconds = int(open({port!r}).read()), {count}, {seconds}
+keep = [socket.create_connection(("127.0.0.1", port)) for _ in range(count)]
+time.sleep(seconds)
+"""
+
+
+def reading(
+    at_us: int, busy_us: int, processes: dict[int, int], *, own_us: int = 0, other: int = 0, opens: int | None = None
+) -> Reading:
     return Reading(
         host=HostCpu(at_us=at_us, busy_us=busy_us, steal_us=other, cores=2),
         processes={pid: ProcessCpu(ticks_us=us, thread_ns={}) for pid, us in processes.items()},
         own_us=own_us,
         throttled_us=other,
         involuntary_switches=other,
+        active_opens=opens,
     )
 
 
@@ -56,6 +98,45 @@ def test_usage_is_the_difference_of_two_readings() -> None:
 
 def test_where_memory_is_not_told_it_stays_unknown() -> None:
     assert used_between(reading(0, 0, {}), reading(1, 0, {}), 0, None).pss_bytes is None
+
+
+def test_connections_are_in_the_order_of_the_processes_that_have_them_busiest_first() -> None:
+    before, after = reading(0, 0, {1: 0, 2: 0, 3: 0}), reading(1, 0, {1: 5, 2: 900, 3: 300})
+    used = used_between(before, after, 0, None, {1: 0, 3: 40, 2: 24})
+    assert (used.worker_cpu_us, used.worker_connections) == ((900, 300, 5), (24, 40, 0))
+
+
+@pytest.mark.parametrize("seen", [None, {}])
+def test_connections_that_were_not_looked_at_are_no_zeros(seen: dict[int, int] | None) -> None:
+    assert used_between(reading(0, 0, {1: 0}), reading(1, 0, {1: 5}), 0, None, seen).worker_connections == ()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "connects"), [(100, 164, 64), (None, 164, None), (100, None, None), (None, None, None)]
+)
+def test_opened_connections_are_counted_where_both_readings_tell_them(
+    before: int | None, after: int | None, connects: int | None
+) -> None:
+    assert used_between(reading(0, 0, {}, opens=before), reading(1, 0, {}, opens=after), 0, None).connects == connects
+
+
+def clocked(at_us: int, clock_us: int) -> Reading:
+    return replace(reading(at_us, 0, {}), clock_us=clock_us)
+
+
+@pytest.mark.parametrize(
+    ("step_us", "sentence"),
+    [
+        (3_600_000_000, "the clock of this machine was set forward by 3600.00 s during the window"),
+        (-250_000, "the clock of this machine was set back by 0.25 s during the window"),
+    ],
+)
+def test_a_window_during_which_the_clock_was_set_does_not_count(step_us: int, sentence: str) -> None:
+    check_clock(clocked(0, 7), clocked(2_000_000, 7))
+    check_clock(clocked(0, 7), clocked(2_000_000, 1_000))  # a clock that is slewed
+    with pytest.raises(StepFailure) as caught:
+        check_clock(clocked(0, 7), clocked(2_000_000, 7 + step_us))
+    assert (caught.value.cause, caught.value.reason, caught.value.fatal) == (Cause.NOISE, sentence, False)
 
 
 CALM = Usage(
@@ -135,6 +216,87 @@ def test_the_cpu_of_an_earlier_window_is_not_charged_to_this_one(tmp_path: Path)
     assert second < 0.5e6
 
 
+def test_a_clock_that_is_set_while_a_generator_runs_costs_the_window_whatever_the_generator_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_set, real = tmp_path / "set", time.time_ns
+    monkeypatch.setattr(time, "time_ns", lambda: real() - 90_000_000_000 * is_set.exists())
+    with room(tmp_path, small_generator(f"open({str(is_set)!r}, 'w')")) as (bench, running):
+        with pytest.raises(StepFailure, match=r"the clock of this machine was set back by 90.00 s") as caught:
+            measure_once(bench, running, bench.driver(CELL), shot(bench, running))
+        measure_once(bench, running, bench.driver(CELL), shot(bench, running))  # the next window has one clock from end to end
+    assert (caught.value.cause, caught.value.fatal) == (Cause.NOISE, False)
+
+
+@contextmanager
+def taking(tmp_path: Path, count: int, seconds: float, source: str = TAKING_FAMILY) -> Iterator[tuple[Bench, Started]]:
+    """A server that takes `count` connections, and a generator that opens and holds them."""
+    port = tmp_path / "port"
+    calling = CALLING.format(port=str(port), count=count, seconds=seconds)
+    with room(tmp_path, small_generator(calling), source, str(count), str(port)) as (bench, running):
+        yield bench, replace(running, address=replace(running.address, port=int(port.read_text())))
+
+
+def test_connections_are_counted_by_process_in_the_middle_of_a_window_with_several_workers(tmp_path: Path) -> None:
+    with taking(tmp_path, 12, 1.5) as (bench, running):
+        used = measure(bench, running, make_cell(workers=2), shot(bench, running)).usage
+    assert len(used.worker_cpu_us) == 2
+    assert used.worker_connections == (12, 0)  # the child takes them, and works more than its parent
+    assert used.connects is not None
+    assert used.connects >= 12
+
+
+def test_connections_of_one_worker_are_not_looked_at(tmp_path: Path) -> None:
+    with taking(tmp_path, 3, 1.5) as (bench, running):
+        assert measure(bench, running, make_cell(), shot(bench, running)).usage.worker_connections == ()
+
+
+def test_a_window_that_is_over_before_its_middle_has_nothing_to_say_of_connections(tmp_path: Path) -> None:
+    with taking(tmp_path, 3, 0.0) as (bench, running):
+        used = measure(bench, running, make_cell(workers=2, duration_s=20), shot(bench, running, make_cell(duration_s=20))).usage
+    assert used.worker_connections == ()
+
+
+def test_memory_before_the_load_and_what_the_log_grew_by_are_kept(tmp_path: Path) -> None:
+    with taking(tmp_path, 2, 1.0, TAKING) as (bench, running):
+        used = measure(bench, running, CELL, shot(bench, running)).usage
+    assert used.pss_before_bytes is not None
+    assert used.pss_bytes is not None
+    assert used.pss_bytes - used.pss_before_bytes > 25_000_000
+    assert used.log_bytes == 1001
+
+
+def test_looking_midway_costs_one_look(tmp_path: Path) -> None:
+    with program(tmp_path, SLEEPER) as running:
+        assert said(running, "up")
+        early = Midway(before={running.session: 0}, due_s=time.monotonic() + 60)
+        early.look()
+        assert early.connections == {}
+        due = Midway(before={running.session: 0}, due_s=time.monotonic())
+        due.look()
+        assert due.connections == {running.session: 0}
+    due.look()  # a second look would find that it has ended
+    assert due.connections == {running.session: 0}
+
+
+def test_a_machine_that_is_never_quiet_is_waited_for_and_the_window_is_driven_all_the_same(tmp_path: Path) -> None:
+    loud = Noise(foreign_cpu=-1.0, steal=1.0)
+    with room(tmp_path, small_generator()) as (bench, running), pytest.raises(StepFailure) as caught:
+        measure(replace(bench, noise=loud, patience=Patience(quiet_s=0.2)), running, CELL, shot(bench, running))
+    assert re.fullmatch(
+        r"other programs used \d+% of a core during the window, and this machine did not become quiet within 0.2 s",
+        caught.value.reason,
+    )
+    assert caught.value.cause is Cause.NOISE
+
+
+@pytest.mark.usefixtures("calm")
+def test_a_machine_that_is_quiet_between_windows_is_not_blamed(tmp_path: Path) -> None:
+    with room(tmp_path, small_generator()) as (bench, running), pytest.raises(StepFailure) as caught:
+        measure(replace(bench, noise=Noise(foreign_cpu=99, steal=-1.0)), running, CELL, shot(bench, running))
+    assert caught.value.reason.endswith("of the CPU time during the window")
+
+
 def test_the_cpu_of_every_process_of_the_server_is_counted(tmp_path: Path) -> None:
     busy = "import time\nprint('up', flush=True)\nwhile True: time.process_time()"
     with room(tmp_path, small_generator("import time; time.sleep(0.5)"), FAMILY, busy) as (bench, running):
@@ -179,6 +341,12 @@ def test_the_generator_is_told_streams_new_connections_and_the_size_of_a_right_a
     with room(tmp_path, small_generator()) as (bench, running):
         made = make_shot(bench, running, cell, APP, Answer(status=200, body=b"seven b"))
     assert (made.streams, made.requests_per_connection, made.body_bytes) == (10, 7, 7)
+
+
+def test_the_generator_is_told_the_rate_of_an_open_loop_and_none_in_a_closed_one(tmp_path: Path) -> None:
+    with room(tmp_path, small_generator()) as (bench, running):
+        assert shot(bench, running).rate_per_s == 0
+        assert make_shot(bench, running, CELL, APP, RIGHT, rate_per_s=1234.5).rate_per_s == 1234.5
 
 
 def test_each_cell_is_driven_by_the_generator_that_its_load_names(tmp_path: Path) -> None:
