@@ -1,11 +1,12 @@
 """Runs as they are kept: run files, their folders and their names; it measures nothing and renders nothing."""
 
 from servermatrix.store.folder import check_room, locked, publish, write_report
-from servermatrix.store.run_file import RUN_FILE, RunWriter, find_run, new_run_id, open_run, read_run, reopen_run
+from servermatrix.store.run_file import RUN_FILE, RunWriter, assemble, find_run, new_run_id, open_run, read_run, reopen_run
 
 __all__ = [
     "RUN_FILE",
     "RunWriter",
+    "assemble",
     "check_room",
     "find_run",
     "locked",

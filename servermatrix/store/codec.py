@@ -12,22 +12,10 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from servermatrix.model import (
-    ASGI,
-    Cause,
-    Failed,
-    LoadErrors,
-    LoadStats,
-    Measured,
-    Proof,
-    RunHeader,
-    Skipped,
-    Usage,
-    Window,
-    Wire,
-)
+from servermatrix.model import ASGI, Cause, Ceiling, Decision, Failed, Measured, Pace, Proof, RunHeader, Sample, Skipped, Wire
 from servermatrix.store.codec_header import read_header
-from servermatrix.store.jsonvalue import Raw, an_object, number, objects, pairs, part, text, texts, whole, wholes, wholes_by_name
+from servermatrix.store.codec_window import read_window
+from servermatrix.store.jsonvalue import Raw, an_object, number, objects, pairs, part, text, texts, whole
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -41,12 +29,7 @@ class Resumed:
     argv: tuple[str, ...]
 
 
-Record = RunHeader | Proof | Measured | Failed | Skipped | Resumed
-
-_ERRORS = ("connect", "read", "write", "status", "timeout")
-_NO_ERRORS = LoadErrors()
-_STATS = ("requests", "duration_us", "bytes_read")
-_USAGE = ("wall_us", "server_cpu_us", "generator_cpu_us", "own_cpu_us", "throttled_us", "involuntary_switches")
+Record = RunHeader | Ceiling | Proof | Sample | Decision | Pace | Resumed
 
 
 def encode(record: Record) -> str:
@@ -94,41 +77,13 @@ def _proof(raw: Raw) -> Proof:
     )
 
 
-def _stats(raw: Raw) -> LoadStats:
-    return LoadStats(
-        histogram=pairs(int, raw["histogram"]),
-        statuses=pairs(int, raw.get("statuses", [])),
-        errors=_errors(wholes_by_name(part(raw, "errors"), _ERRORS)),
-        **wholes_by_name(raw, _STATS),
-    )
-
-
-def _errors(counts: Mapping[str, int]) -> LoadErrors:
-    # Nearly every window has none, and all of them may share that value.
-    return LoadErrors(**counts) if any(counts.values()) else _NO_ERRORS
-
-
-def _usage(raw: Raw) -> Usage:
-    return Usage(
-        worker_cpu_us=wholes(raw, "worker_cpu_us"),
-        pss_bytes=None if raw["pss_bytes"] is None else whole(raw, "pss_bytes"),
-        foreign_cpu=number(raw, "foreign_cpu"),
-        steal=number(raw, "steal"),
-        **wholes_by_name(raw, _USAGE),
-    )
-
-
-def _window(raw: Raw) -> Window:
-    return Window(stats=_stats(an_object(raw["stats"])), usage=_usage(an_object(raw["usage"])), discarded=texts(raw, "discarded"))
-
-
 def _measured(raw: Raw) -> Measured:
     return Measured(
         cell_id=text(raw, "cell_id"),
         round=whole(raw, "round"),
         started_at=text(raw, "started_at"),
         startup_s=number(raw, "startup_s"),
-        windows=tuple([_window(each) for each in objects(raw, "windows")]),
+        windows=tuple([read_window(each) for each in objects(raw, "windows")]),
         wire=_wire(raw),
     )
 
@@ -170,11 +125,37 @@ def _resumed(raw: Raw) -> Resumed:
     return Resumed(started_at=text(raw, "started_at"), argv=texts(raw, "argv"))
 
 
+def _ceiling(raw: Raw) -> Ceiling:
+    return Ceiling(
+        generator=text(raw, "generator"),
+        protocol=text(raw, "protocol"),
+        threads=whole(raw, "threads"),
+        requests_per_s=number(raw, "requests_per_s"),
+        cpu_us_per_request=number(raw, "cpu_us_per_request"),
+    )
+
+
+def _pace(raw: Raw) -> Pace:
+    return Pace(cell_id=text(raw, "cell_id"), rate_per_s=number(raw, "rate_per_s"), slowest=text(raw, "slowest"))
+
+
+def _decision(raw: Raw) -> Decision:
+    return Decision(
+        round=whole(raw, "round"),
+        alpha=number(raw, "alpha"),
+        dropped=pairs(str, raw["dropped"]),
+        stopped=text(raw, "stopped"),
+    )
+
+
 _READERS: Mapping[str, Callable[[Raw], Record]] = {
     "header": read_header,
+    "ceiling": _ceiling,
     "proof": _proof,
     "measured": _measured,
     "failed": _failed,
     "skipped": _skipped,
+    "decision": _decision,
+    "pace": _pace,
     "resumed": _resumed,
 }

@@ -8,16 +8,18 @@ from servermatrix.model import (
     RUN_SCHEMA,
     App,
     Cell,
+    Control,
     Excluded,
     Expect,
     Host,
     Load,
+    Look,
     Noise,
     PlannedCell,
     Request,
     RunHeader,
 )
-from servermatrix.store.jsonvalue import Raw, an_object, number, objects, optional_text, pairs, part, text, texts, whole
+from servermatrix.store.jsonvalue import Raw, an_object, flag, number, objects, optional_text, pairs, part, text, texts, whole
 
 
 def _load(raw: Raw) -> Load:
@@ -30,6 +32,7 @@ def _load(raw: Raw) -> Load:
         windows=whole(raw, "windows"),
         streams=whole(raw, "streams", 1),
         requests_per_connection=whole(raw, "requests_per_connection", 0),
+        rate_percent=whole(raw, "rate_percent", 0),
     )
 
 
@@ -45,6 +48,7 @@ def _cell(raw: Raw) -> Cell:
         interface=text(raw, "interface", ASGI),
         python=text(raw, "python", ""),
         requires=texts(raw, "requires"),
+        duplicate=flag(raw, "duplicate"),
     )
 
 
@@ -92,6 +96,8 @@ def read_header(raw: Raw) -> RunHeader:
         apps=tuple(map(_app, objects(raw, "apps"))) if "apps" in raw else (),
         settings=pairs(str, raw.get("settings", [])),
         equalised=texts(raw, "equalised"),
+        looks=tuple(map(_look, objects(raw, "looks"))) if "looks" in raw else (),
+        budget_s=whole(raw, "budget_s", 0),
         schema=schema,
     )
 
@@ -112,6 +118,10 @@ def _noise(raw: Raw) -> Noise:
     return Noise(foreign_cpu=number(raw, "foreign_cpu"), steal=number(raw, "steal"))
 
 
+def _look(raw: Raw) -> Look:
+    return Look(round=whole(raw, "round"), alpha=number(raw, "alpha"))
+
+
 def _excluded(raw: Raw) -> Excluded:
     return Excluded(id=text(raw, "id"), reason=text(raw, "reason"))
 
@@ -124,6 +134,17 @@ def _app(raw: Raw) -> App:
         request=_request(part(raw, "request")),
         expect=_expect(part(raw, "expect")),
         twins=pairs(str, raw.get("twins", [])),
+        control=None if raw.get("control") is None else _control(part(raw, "control")),
+    )
+
+
+def _control(raw: Raw) -> Control:
+    return Control(
+        holds=text(raw, "holds"),
+        seconds=number(raw, "seconds"),
+        threads=whole(raw, "threads"),
+        burns=number(raw, "burns"),
+        beyond=text(raw, "beyond"),
     )
 
 

@@ -45,6 +45,17 @@ def whole(raw: Raw, key: str, default: int | None = None) -> int:
     return _a(int, raw[key] if default is None else raw.get(key, default))
 
 
+def optional_whole(raw: Raw, key: str) -> int | None:
+    """Read a whole number or null; a missing one is null."""
+    value = raw.get(key)
+    return None if value is None else _a(int, value)
+
+
+def flag(raw: Raw, key: str) -> bool:
+    """Read true or false; a missing one is false."""
+    return _a(bool, raw.get(key, False))
+
+
 def wholes_by_name(raw: Raw, names: Sequence[str]) -> dict[str, int]:
     """Read those of some whole numbers that are there."""
     # One look at all types at once, as in pairs: reading a run is mostly reading numbers.

@@ -5,14 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, Self
 
 from servermatrix.errors import NothingSelected, StoredRunUnreadable
-from servermatrix.model import Proof, Run, RunHeader, Sample
+from servermatrix.model import Ceiling, Decision, Failed, Measured, Pace, Proof, Run, RunHeader, Sample, Skipped
 from servermatrix.store.codec import Record, Resumed, decode, encode
 from servermatrix.store.folder import refused, sync_folder, write_all
 
@@ -122,7 +122,7 @@ def read_run(path: Path) -> Run:
         raise StoredRunUnreadable(f"{file}: the header is missing, so this is no run", tip="A run file begins with its header.")
     if any(isinstance(record, RunHeader) for record in records[1:]):
         raise StoredRunUnreadable(f"{file}: there is a second header", tip="These are two runs in one file: take them apart.")
-    return _run(records[0], records[1:])
+    return assemble(records[0], records[1:])
 
 
 @contextmanager
@@ -155,18 +155,35 @@ def _damaged(file: Path, number: int, error: ValueError) -> StoredRunUnreadable:
     )
 
 
-def _run(header: RunHeader, records: list[Record]) -> Run:
+def assemble(header: RunHeader, records: Iterable[Record]) -> Run:
+    """Put a run together from its records; the first sample of a cell and round counts, and the first decision of a look."""
     samples: dict[tuple[str, int], Sample] = {}
-    proofs = []
+    proofs: dict[Proof, None] = {}
+    ceilings: dict[tuple[str, str, int], Ceiling] = {}
+    paces: dict[str, Pace] = {}
+    decisions: dict[int, Decision] = {}
     for record in records:
         match record:
+            case Measured() | Failed() | Skipped():
+                samples.setdefault((record.cell_id, record.round), record)
             case Proof():
-                proofs.append(record)
+                proofs.setdefault(record)
+            case Ceiling():
+                ceilings.setdefault((record.generator, record.protocol, record.threads), record)
+            case Pace():
+                paces.setdefault(record.cell_id, record)
+            case Decision():
+                decisions.setdefault(record.round, record)
             case RunHeader() | Resumed():
                 pass
-            case sample:
-                samples.setdefault((sample.cell_id, sample.round), sample)
-    return Run(header=header, proofs=tuple(dict.fromkeys(proofs)), samples=tuple(samples.values()))
+    return Run(
+        header=header,
+        proofs=tuple(proofs),
+        samples=tuple(samples.values()),
+        ceilings=tuple(ceilings.values()),
+        paces=tuple(paces.values()),
+        decisions=tuple(decisions.values()),
+    )
 
 
 def find_run(name: str, out: Path) -> Path:

@@ -14,7 +14,10 @@ from hypothesis import strategies as st
 from servermatrix.model import (
     App,
     Cause,
+    Ceiling,
     Cell,
+    Control,
+    Decision,
     Excluded,
     Expect,
     Failed,
@@ -22,8 +25,10 @@ from servermatrix.model import (
     Load,
     LoadErrors,
     LoadStats,
+    Look,
     Measured,
     Noise,
+    Pace,
     PlannedCell,
     Proof,
     Request,
@@ -66,6 +71,7 @@ LOADS = built(
     windows=COUNT,
     streams=COUNT,
     requests_per_connection=COUNT,
+    rate_percent=COUNT,
 )
 CELLS = built(
     Cell,
@@ -79,11 +85,13 @@ CELLS = built(
     interface=TEXT,
     python=TEXT,
     requires=WORDS,
+    duplicate=st.booleans(),
 )
 PLANNED = built(PlannedCell, cell=CELLS, argv=WORDS, load_argv=WORDS, unequal=WORDS)
 EXPECTS = built(Expect, status=COUNT, body=st.none() | TEXT, contains=st.none() | TEXT)
 REQUESTS = built(Request, method=TEXT, path=TEXT, headers=PAIRS, body=TEXT)
-APPS = built(App, name=TEXT, target=TEXT, folder=TEXT, request=REQUESTS, expect=EXPECTS, twins=PAIRS)
+CONTROLS = st.none() | built(Control, holds=TEXT, seconds=SHARE, threads=COUNT, burns=SHARE, beyond=TEXT)
+APPS = built(App, name=TEXT, target=TEXT, folder=TEXT, request=REQUESTS, expect=EXPECTS, twins=PAIRS, control=CONTROLS)
 HOSTS = built(Host, system=TEXT, cpu=TEXT, cores=COUNT, memory_bytes=COUNT, python=TEXT, pinned=TEXT)
 HEADERS = built(
     RunHeader,
@@ -102,9 +110,21 @@ HEADERS = built(
     apps=st.lists(APPS, max_size=2).map(tuple),
     settings=PAIRS,
     equalised=WORDS,
+    looks=st.lists(built(Look, round=ROUND, alpha=SHARE), max_size=3).map(tuple),
+    budget_s=COUNT,
 )
 ERRORS = built(LoadErrors, connect=COUNT, read=COUNT, write=COUNT, status=COUNT, timeout=COUNT)
-STATS = built(LoadStats, requests=COUNT, duration_us=COUNT, histogram=COUNTS, statuses=COUNTS, errors=ERRORS, bytes_read=COUNT)
+STATS = built(
+    LoadStats,
+    requests=COUNT,
+    duration_us=COUNT,
+    histogram=COUNTS,
+    statuses=COUNTS,
+    errors=ERRORS,
+    bytes_read=COUNT,
+    due=COUNT,
+    unanswered=COUNT,
+)
 USAGES = built(
     Usage,
     wall_us=COUNT,
@@ -117,6 +137,10 @@ USAGES = built(
     steal=SHARE,
     throttled_us=COUNT,
     involuntary_switches=COUNT,
+    worker_connections=st.lists(COUNT, max_size=3).map(tuple),
+    pss_before_bytes=st.none() | COUNT,
+    log_bytes=COUNT,
+    connects=st.none() | COUNT,
 )
 WINDOWS = st.lists(built(Window, stats=STATS, usage=USAGES, discarded=WORDS), max_size=2).map(tuple)
 WIRES = st.none() | built(Wire, head_bytes=COUNT, body_bytes=COUNT, framing=TEXT)
@@ -136,7 +160,10 @@ PROOFS = built(
     tls=TEXT,
 )
 RESUMED = built(Resumed, started_at=TEXT, argv=WORDS)
-AFTER_HEADER = st.one_of(MEASURED, FAILED, SKIPPED, PROOFS, RESUMED)
+CEILINGS = built(Ceiling, generator=TEXT, protocol=TEXT, threads=ROUND, requests_per_s=SHARE, cpu_us_per_request=SHARE)
+PACES = built(Pace, cell_id=CELL_ID, rate_per_s=SHARE, slowest=TEXT)
+DECISIONS = built(Decision, round=ROUND, alpha=SHARE, dropped=PAIRS, stopped=TEXT)
+AFTER_HEADER = st.one_of(MEASURED, FAILED, SKIPPED, PROOFS, RESUMED, CEILINGS, PACES, DECISIONS)
 RECORDS = HEADERS | AFTER_HEADER
 RUNS = st.tuples(HEADERS, st.lists(AFTER_HEADER, max_size=5))
 
@@ -206,6 +233,9 @@ def test_any_prefix_of_a_run_file_is_a_shorter_run(run: tuple[RunHeader, list[Re
     assert cut.header == full.header == header
     assert cut.samples == full.samples[: len(cut.samples)]
     assert cut.proofs == full.proofs[: len(cut.proofs)]
+    assert cut.ceilings == full.ceilings[: len(cut.ceilings)]
+    assert cut.paces == full.paces[: len(cut.paces)]
+    assert cut.decisions == full.decisions[: len(cut.decisions)]
 
 
 @given(RUNS, AFTER_HEADER, st.data())
@@ -244,3 +274,20 @@ def test_of_two_samples_of_one_cell_and_round_the_first_counts(samples: list[Rec
 def test_a_proof_that_a_resumed_run_repeats_is_read_once(header: RunHeader, proof: Proof) -> None:
     other = replace(proof, workers=proof.workers + 1)
     assert as_run(written([header, proof, other, proof])).proofs == (proof, other)
+
+
+@given(HEADERS, st.lists(CEILINGS | PACES | DECISIONS, max_size=8))
+def test_what_was_settled_once_is_not_settled_anew(header: RunHeader, records: list[Ceiling | Pace | Decision]) -> None:
+    """Of two ceilings of a generator, two paces of a cell, two decisions of a look, the first counts."""
+    run = as_run(written([header, *records]))
+    firsts: dict[object, Record] = {}
+    for record in records:
+        match record:
+            case Ceiling():
+                firsts.setdefault((record.generator, record.protocol, record.threads), record)
+            case Pace():
+                firsts.setdefault(("pace", record.cell_id), record)
+            case Decision():
+                firsts.setdefault(("look", record.round), record)
+    found: list[Record] = [*run.ceilings, *run.paces, *run.decisions]
+    assert sorted(map(encode, found)) == sorted(map(encode, firsts.values()))

@@ -21,9 +21,13 @@ from servermatrix.model import (
     RUN_SCHEMA,
     App,
     Cause,
+    Ceiling,
+    Control,
+    Decision,
     Failed,
     LoadStats,
     Measured,
+    Pace,
     Skipped,
     Usage,
     Window,
@@ -52,7 +56,11 @@ MEASURED = Measured(
 )
 FAILED = Failed(cell_id="b", round=1, started_at="", cause=Cause.SERVER, reason="it ended with code 1", log="logs/b.log")
 SKIPPED = Skipped(cell_id="b", round=2, started_at="", reason="it failed in round 1")
-SCHEMA_1 = Path(__file__).parents[1] / "golden" / "schema_1"  # a simulated run as a servermatrix of that schema stored it
+# Simulated runs as a servermatrix of that schema stored them.
+SCHEMA_1, SCHEMA_2 = (Path(__file__).parents[1] / "golden" / f"schema_{number}" for number in (1, 2))
+CEILING = Ceiling(generator="wrk", protocol="h1", threads=1, requests_per_s=81_234.5, cpu_us_per_request=12.25)
+PACE = Pace(cell_id="b/h1/w1/c64r30/plaintext", rate_per_s=6_123.4, slowest="b")
+DECISION = Decision(round=6, alpha=0.01, dropped=(("b", "shown to be slower than a"),), stopped="all is told apart")
 NOON = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
 
 
@@ -93,6 +101,16 @@ def test_each_line_says_of_what_kind_it_is(tmp_path: Path) -> None:
     assert kinds == ["header", "proof", "measured", "failed", "skipped", "resumed"]
 
 
+def test_what_is_settled_on_the_way_is_read_back_beside_the_samples(tmp_path: Path) -> None:
+    folder = stored(tmp_path, CEILING, PROOF, MEASURED, DECISION, PACE, SKIPPED)
+    kinds = [json.loads(line)["kind"] for line in (folder / store.RUN_FILE).read_text().splitlines()]
+    assert kinds == ["header", "ceiling", "proof", "measured", "decision", "pace", "skipped"]
+    run = store.read_run(folder)
+    assert (run.ceilings, run.decisions, run.paces) == ((CEILING,), (DECISION,), (PACE,))
+    assert run.samples == (MEASURED, SKIPPED)
+    assert run == store.assemble(HEADER, (CEILING, PROOF, MEASURED, DECISION, PACE, SKIPPED))
+
+
 def test_a_histogram_is_stored_as_compact_pairs() -> None:
     assert '"histogram":[[430,30000],[812,12000]]' in encode(MEASURED)
 
@@ -113,15 +131,20 @@ def test_that_a_run_was_resumed_changes_no_sample(tmp_path: Path) -> None:
 
 def test_fields_added_later_have_defaults_in_older_files() -> None:
     line = json.loads(encode(MEASURED))
-    for name in ("statuses", "errors", "bytes_read"):
+    for name in ("statuses", "errors", "bytes_read", "due", "unanswered"):
         del line["windows"][0]["stats"][name]
-    for name in ("throttled_us", "involuntary_switches"):
+    for name in (
+        *("throttled_us", "involuntary_switches"),
+        *("worker_connections", "pss_before_bytes", "log_bytes", "connects"),
+    ):
         del line["windows"][0]["usage"][name]
     del line["windows"][0]["discarded"], line["wire"]
     assert decode(json.dumps(line)) == MEASURED
     header = json.loads(encode(HEADER))
-    for name in ("apps", "settings", "equalised"):
+    for name in ("apps", "settings", "equalised", "looks", "budget_s"):
         del header[name]
+    for planned in header["cells"]:
+        del planned["cell"]["duplicate"], planned["cell"]["load"]["rate_percent"]
     assert decode(json.dumps(header)) == HEADER
 
 
@@ -138,6 +161,38 @@ def test_a_run_of_schema_1_is_read_with_what_was_not_stored_then_as_it_was_then(
     assert [app.twins for app in header.apps] == [()]
 
 
+def test_a_run_of_schema_2_is_read_with_what_was_not_stored_then_as_it_was_then() -> None:
+    run = store.read_run(SCHEMA_2)
+    header = run.header
+    assert (header.schema, header.generators, header.looks, header.budget_s) == (2, (("fake", "1"),), (), 0)
+    cells = [planned.cell for planned in header.cells]
+    assert {(cell.duplicate, cell.load.rate_percent) for cell in cells} == {(False, 0)}
+    assert {cell.load.streams for cell in cells} == {1, 10}
+    assert (run.ceilings, run.paces, run.decisions) == ((), (), ())
+    assert run.complete
+    assert run.steps_planned == len(run.samples) == 6
+    assert [app.control for app in header.apps] == [None]
+    windows = [window for sample in run.samples if isinstance(sample, Measured) for window in sample.windows]
+    assert {(window.stats.due, window.stats.unanswered) for window in windows} == {(0, 0)}
+    usages = [window.usage for window in windows]
+    assert {(each.worker_connections, each.pss_before_bytes, each.log_bytes, each.connects) for each in usages} == {
+        ((), None, 0, None)
+    }
+    assert Wire(head_bytes=119, body_bytes=13, framing="content-length") in {
+        sample.wire for sample in run.samples if isinstance(sample, Measured)
+    }
+
+
+@pytest.mark.parametrize("folder", [SCHEMA_1, SCHEMA_2])
+def test_a_run_of_an_older_schema_is_gone_on_with_as_it_was_stored(tmp_path: Path, folder: Path) -> None:
+    text = (folder / store.RUN_FILE).read_text()
+    here = run_file(tmp_path, text)
+    with store.reopen_run(here) as writer:
+        writer.append(SKIPPED)
+    assert (here / store.RUN_FILE).read_text().startswith(text)
+    assert store.read_run(here).samples == (*store.read_run(folder).samples, SKIPPED)
+
+
 @pytest.mark.parametrize("key", ["generator", "generator_version"])
 def test_a_header_of_schema_1_without_its_generator_is_damaged(key: str) -> None:
     header = json.loads((SCHEMA_1 / store.RUN_FILE).read_text().splitlines()[0])
@@ -146,13 +201,14 @@ def test_a_header_of_schema_1_without_its_generator_is_damaged(key: str) -> None
         decode(json.dumps(header))
 
 
-def test_a_header_of_schema_2_does_without_the_keys_of_schema_1() -> None:
+def test_a_header_of_today_does_without_the_keys_of_schema_1() -> None:
     header = json.loads(encode(replace(HEADER, generators=(("wrk", "4.1.0"), ("h2load", "")))))
     assert header["generators"] == [["wrk", "4.1.0"], ["h2load", ""]]
-    assert header["schema"] == 2
+    assert header["schema"] == RUN_SCHEMA == 3
     del header["generators"]
-    with pytest.raises(ValueError, match="generators"):
-        decode(json.dumps({**header, "generator": "wrk", "generator_version": "4.1.0"}))
+    for schema in (2, 3):
+        with pytest.raises(ValueError, match="generators"):
+            decode(json.dumps({**header, "schema": schema, "generator": "wrk", "generator_version": "4.1.0"}))
 
 
 def test_what_an_answer_was_on_the_wire_is_stored() -> None:
@@ -166,9 +222,23 @@ def test_the_apps_of_a_run_are_stored_with_what_is_asked_and_expected() -> None:
     assert decode(encode(header)) == header
 
 
-def test_a_number_that_is_not_finite_is_not_stored() -> None:
+def test_what_is_known_of_an_app_before_it_is_measured_is_stored_with_it() -> None:
+    known = Control(holds="threads", seconds=0.1, threads=40, burns=0.2, beyond="json")
+    header = replace(HEADER, apps=(App(name="slow", target="slow:app", folder=".", control=known),))
+    assert decode(encode(header)) == header
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        replace(MEASURED, startup_s=float("nan")),
+        replace(CEILING, requests_per_s=float("inf")),
+        replace(PACE, rate_per_s=float("nan")),
+    ],
+)
+def test_a_number_that_is_not_finite_is_not_stored(record: Record) -> None:
     with pytest.raises(ValueError, match="Out of range"):
-        encode(replace(MEASURED, startup_s=float("nan")))
+        encode(record)
 
 
 @pytest.mark.parametrize(
