@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from servermatrix.errors import UsageProblem
-from servermatrix.model import App, Expect, Request
+from servermatrix.model import App, Control, Expect, Request
 from servermatrix.plugins import builtin_root
 from servermatrix.suggest import did_you_mean, listed
 
@@ -16,6 +16,8 @@ _NOT_MEASURED = "witness"
 _OTHER_INTERFACES = ("wsgi", "rsgi")
 _REQUEST_KEYS: Mapping[str, type] = {"method": str, "path": str, "headers": dict, "body": str}
 _EXPECT_KEYS: Mapping[str, type] = {"status": int, "body": str, "contains": str}
+_CONTROL_KEYS: Mapping[str, type] = {"holds": str, "seconds": float, "threads": int, "burns": float, "beyond": str}
+_HOLDS = ("await", "threads", "worker")
 
 
 def app_names() -> tuple[str, ...]:
@@ -35,9 +37,16 @@ def builtin_app(name: str) -> App:
             f"there is no app {name!r}; there are {listed(app_names())}{did_you_mean(name, app_names())}",
             "an app of your own is measured with --app MODULE:ATTR --app-dir DIR",
         )
-    request, expect = read_literals(root / "apps" / f"{name}.py")
+    file = root / "apps" / f"{name}.py"
+    request, expect = read_literals(file)
     return App(
-        name=name, target=f"apps.{name}:app", folder=str(root), request=request, expect=expect, twins=tuple(_twins(root, name))
+        name=name,
+        target=f"apps.{name}:app",
+        folder=str(root),
+        request=request,
+        expect=expect,
+        twins=tuple(_twins(root, name)),
+        control=read_control(file),
     )
 
 
@@ -83,10 +92,7 @@ def _is_target(target: str) -> bool:
 
 def read_literals(file: Path) -> tuple[Request, Expect]:
     """Read REQUEST and EXPECT from the source of an app; what is not said has the defaults of the model."""
-    try:
-        body = ast.parse(file.read_text(encoding="utf-8"), str(file)).body
-    except (SyntaxError, ValueError) as error:
-        raise UsageProblem(f"{file} is not Python: {error}") from error
+    body = _statements(file)
     request = _literal(file, body, "REQUEST", _REQUEST_KEYS)
     expect = _literal(file, body, "EXPECT", _EXPECT_KEYS)
     headers = request.get("headers", {})
@@ -105,6 +111,44 @@ def read_literals(file: Path) -> tuple[Request, Expect]:
             contains=_text_or_none(expect.get("contains")),
         ),
     )
+
+
+def read_control(file: Path) -> Control | None:
+    """Read CONTROL from the source of an app, None where it says nothing of how it must do; see model.Control."""
+    body = _statements(file)
+    found = _literal(file, body, "CONTROL", _CONTROL_KEYS)
+    if not found:
+        return None
+    control = Control(
+        holds=str(found.get("holds", "")),
+        seconds=float(str(found.get("seconds", 0))),
+        threads=int(str(found.get("threads", 0))),
+        burns=float(str(found.get("burns", 0))),
+        beyond=str(found.get("beyond", "")),
+    )
+    if wrong := _contradiction(control):
+        raise UsageProblem(f"{file}: CONTROL {wrong}")
+    return control
+
+
+def _contradiction(control: Control) -> str:
+    """Say what is wrong with a control, empty when nothing is."""
+    if control.holds and control.holds not in _HOLDS:
+        return f"holds {control.holds!r}, which is not one of {listed(_HOLDS)}"
+    if bool(control.holds) == bool(control.beyond):
+        return "needs either holds or beyond"
+    if control.holds and control.seconds <= 0:
+        return "holds nothing: seconds must be above 0"
+    if (control.holds == "threads") != (control.threads > 0):
+        return "needs threads where it holds threads, and only there"
+    return "burns nothing: burns must be above 0" if control.beyond and control.burns <= 0 else ""
+
+
+def _statements(file: Path) -> list[ast.stmt]:
+    try:
+        return ast.parse(file.read_text(encoding="utf-8"), str(file)).body
+    except (SyntaxError, ValueError) as error:
+        raise UsageProblem(f"{file} is not Python: {error}") from error
 
 
 def _text_or_none(value: object) -> str | None:

@@ -30,11 +30,16 @@ WITNESS = "witness"
 MEASURED = app_names()
 ALL = (*MEASURED, WITNESS)
 TWINS = ("wsgi", "rsgi")
+# What is known of these beforehand holds for ASGI servers, so they are written for no other interface.
+CONTROLS = tuple(name for name in MEASURED if builtin_app(name).control)
+WITH_TWINS = tuple(name for name in ALL if name not in CONTROLS)
 # It has no length, so that servers choose how to frame it.
 STREAM = "stream"
 
 every_app = pytest.mark.parametrize("name", ALL)
-every_measured_app = pytest.mark.parametrize("name", MEASURED)
+every_app_with_twins = pytest.mark.parametrize("name", WITH_TWINS)
+every_measured_app_with_twins = pytest.mark.parametrize("name", [name for name in WITH_TWINS if name != WITNESS])
+every_control = pytest.mark.parametrize("name", CONTROLS)
 every_twin = pytest.mark.parametrize("interface", TWINS)
 every_loop = pytest.mark.parametrize("loop", ["asyncio", "trio"])
 
@@ -288,19 +293,94 @@ def test_the_sleeping_app_lets_others_go_on_meanwhile(loop: str) -> None:
     assert 0.010 <= time.monotonic() - begin < count * 0.010
 
 
-@every_measured_app
+@every_measured_app_with_twins
 def test_it_is_written_for_every_interface(name: str) -> None:
     assert {interface for interface, _ in builtin_app(name).twins} == set(TWINS)
+
+
+@every_control
+def test_a_control_is_written_for_asgi_alone(name: str) -> None:
+    assert not builtin_app(name).twins
+
+
+@every_control
+@every_loop
+def test_a_control_holds_what_it_says_for_as_long_as_it_says(name: str, loop: str) -> None:
+    app, control = load(name), builtin_app(name).control
+    assert control is not None
+    ask(app, Request(), run=RUNNERS[loop])
+    begin = time.monotonic()
+    ask(app, Request(), run=RUNNERS[loop])
+    assert control.seconds <= time.monotonic() - begin < control.seconds + 1
+
+
+def test_the_controls_are_of_every_kind() -> None:
+    found = [builtin_app(name).control for name in CONTROLS]
+    assert {control.holds for control in found if control} == {"await", "threads", "worker", ""}
+
+
+@every_loop
+def test_the_threaded_app_uses_as_many_threads_as_it_says(loop: str) -> None:
+    app, control = load("threads"), builtin_app("threads").control
+    assert control is not None
+    count = control.threads + 1
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Message) -> None:
+        return None
+
+    async def all_at_once() -> None:
+        if loop == "trio":
+            async with trio.open_nursery() as nursery:
+                for _ in range(count):
+                    nursery.start_soon(app, {"type": "http"}, receive, send)
+        else:
+            await asyncio.gather(*(app({"type": "http"}, receive, send) for _ in range(count)))
+
+    begin = time.monotonic()
+    RUNNERS[loop](all_at_once)
+    # One more than there are threads waits for the first of them; one after the other they would take 41 times as long.
+    assert 2 * control.seconds <= time.monotonic() - begin < count * control.seconds / 2
+
+
+def test_the_burning_app_finds_out_what_a_request_costs_and_burns_its_share() -> None:
+    app = load("burn")
+    cost = app.__globals__["COST"]
+
+    async def receive() -> Message:
+        return {"type": "http.disconnect"}
+
+    async def send(_: Message) -> None:
+        return None
+
+    async def many(count: int) -> None:
+        for _ in range(count):
+            sum(range(2000))  # stands for the server's work
+            await app({"type": "http"}, receive, send)
+
+    def cpu_ns(count: int) -> float:
+        begin = time.process_time_ns()
+        asyncio.run(many(count))
+        return (time.process_time_ns() - begin) / count
+
+    without = cpu_ns(1200)
+    assert 0.1 * without < cost.burn_ns < 0.3 * without
+    before, seen = time.thread_time_ns(), 500
+    for _ in range(seen):
+        app.__globals__["burn"](cost.burn_ns)
+    assert time.thread_time_ns() - before >= seen * cost.burn_ns
 
 
 @every_twin
 def test_there_is_no_twin_without_its_app(interface: str) -> None:
     files = {file.stem for file in (builtin_root() / "apps" / interface).glob("*.py")}
-    assert files == set(ALL)
+    assert files == set(WITH_TWINS)
 
 
 @every_twin
-@every_app
+@every_app_with_twins
 def test_what_to_ask_and_what_is_right_is_said_in_the_asgi_file_alone(interface: str, name: str) -> None:
     source = (builtin_root() / "apps" / interface / f"{name}.py").read_text()
     assert "REQUEST =" not in source
@@ -308,7 +388,7 @@ def test_what_to_ask_and_what_is_right_is_said_in_the_asgi_file_alone(interface:
 
 
 @every_twin
-@every_measured_app
+@every_measured_app_with_twins
 def test_a_twin_answers_the_same_status_headers_and_bytes(interface: str, name: str) -> None:
     request = builtin_app(name).request
     ours, twin = ask_asgi(load(name), request), ASK[interface](load(f"{interface}/{name}"), request)
@@ -326,7 +406,7 @@ def test_the_document_of_a_twin_depends_on_the_request_in_the_same_way(interface
 
 
 @every_twin
-@every_measured_app
+@every_measured_app_with_twins
 def test_a_twin_answers_two_requests_alike_even_when_a_server_adds_headers_to_its_list(interface: str, name: str) -> None:
     app = load(f"{interface}/{name}")
     first, second = (ASK[interface](app, builtin_app(name).request) for _ in range(2))
@@ -436,5 +516,6 @@ def test_the_witness_for_rsgi_names_loop_and_protocol_object() -> None:
 
 @every_app
 def test_no_app_knows_of_the_tool(name: str) -> None:
-    files = [builtin_root() / "apps" / f"{name}.py", *(builtin_root() / "apps" / twin / f"{name}.py" for twin in TWINS)]
+    twins = () if name in CONTROLS else TWINS
+    files = [builtin_root() / "apps" / f"{name}.py", *(builtin_root() / "apps" / twin / f"{name}.py" for twin in twins)]
     assert not [file for file in files if "servermatrix" in file.read_text()]

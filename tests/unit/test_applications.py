@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from servermatrix.config.applications import app_names, builtin_app, read_literals, user_app
+from servermatrix.config.applications import app_names, builtin_app, read_control, read_literals, user_app
 from servermatrix.errors import Exit, UsageProblem
-from servermatrix.model import App, Expect, Request
+from servermatrix.model import App, Control, Expect, Request
 from servermatrix.plugins import builtin_root
 
 
@@ -75,9 +75,12 @@ def test_every_shipped_app_is_described_with_the_folder_above_apps() -> None:
         assert app.expect.body is not None or app.expect.contains is not None
 
 
-def test_every_shipped_app_and_the_witness_have_their_twins_for_wsgi_and_rsgi() -> None:
+def test_every_shipped_app_but_the_controls_has_its_twins_for_wsgi_and_rsgi() -> None:
     for name in (*app_names(), "witness"):
         app = builtin_app(name)
+        if app.control is not None:
+            assert app.twins == ()
+            continue
         assert app.twins == (("wsgi", f"apps.wsgi.{name}:app"), ("rsgi", f"apps.rsgi.{name}:app"))
         assert [app.target_for(interface) for interface in ("asgi", "wsgi", "rsgi", "other")] == [
             f"apps.{name}:app",
@@ -145,3 +148,37 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match=r"there is no folder .*nowhere") as caught:
         user_app("shop:app", str(tmp_path / "nowhere"), Request(), Expect())
     assert "--app-dir" in caught.value.tip
+
+
+@pytest.mark.parametrize(
+    ("text", "control"),
+    [
+        ("app = None", None),
+        ("CONTROL = {}", None),
+        ("CONTROL = {'holds': 'await', 'seconds': 0.1}", Control(holds="await", seconds=0.1)),
+        ("CONTROL = {'holds': 'worker', 'seconds': 0.1}", Control(holds="worker", seconds=0.1)),
+        ("CONTROL = {'holds': 'threads', 'seconds': 1.5, 'threads': 4}", Control(holds="threads", seconds=1.5, threads=4)),
+        ("CONTROL = {'burns': 0.2, 'beyond': 'plaintext'}", Control(burns=0.2, beyond="plaintext")),
+    ],
+)
+def test_what_is_known_of_an_app_beforehand_is_read_from_its_source(tmp_path: Path, text: str, control: Control | None) -> None:
+    assert read_control(source(tmp_path, text)) == control
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("CONTROL = {'holds': 'breath', 'seconds': 0.1}", "holds 'breath', which is not one of await, threads, worker"),
+        ("CONTROL = {'seconds': 0.1}", "needs either holds or beyond"),
+        ("CONTROL = {'holds': 'await', 'seconds': 0.1, 'beyond': 'x', 'burns': 0.1}", "needs either holds or beyond"),
+        ("CONTROL = {'holds': 'await'}", "seconds must be above 0"),
+        ("CONTROL = {'holds': 'threads', 'seconds': 0.1}", "needs threads"),
+        ("CONTROL = {'holds': 'await', 'seconds': 0.1, 'threads': 4}", "needs threads where it holds threads, and only there"),
+        ("CONTROL = {'beyond': 'plaintext'}", "burns must be above 0"),
+        ("CONTROL = {'holds': 'await', 'seconds': 1}", r"CONTROL\['seconds'\] is not of type float"),
+        ("CONTROL = {'waits': 1.0}", "CONTROL has no key 'waits'"),
+    ],
+)
+def test_a_control_that_says_nothing_clear_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    with pytest.raises(UsageProblem, match=message):
+        read_control(source(tmp_path, text))
