@@ -6,13 +6,19 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from servermatrix.analysis.claims import Looks
+from servermatrix.analysis.controls import checks
+from servermatrix.analysis.effects import effects
+from servermatrix.analysis.field import Field, cell_of, field_of
+from servermatrix.analysis.floor import noise_floor
 from servermatrix.analysis.grouping import Key, in_order, row_names, table_key
-from servermatrix.analysis.headline import report_answer, table_answer
+from servermatrix.analysis.headline import Shown, report_answer, table_answer
+from servermatrix.analysis.open_loop import tabulate_open
 from servermatrix.analysis.ranking import contest, is_rankable, rankings, ratio_to
-from servermatrix.analysis.stats import rounds_needed
-from servermatrix.analysis.summarise import Row, summarise
+from servermatrix.analysis.stats import ALPHA, estimate, rounds_needed
+from servermatrix.analysis.summarise import Row
 from servermatrix.errors import UsageProblem
-from servermatrix.model import PROTOCOLS, UNRANKED, Cell, Flag, Report, Run, Sample, Summary, Table
+from servermatrix.model import PROTOCOLS, UNRANKED, Cell, Flag, NoiseFloor, Report, Run, Summary, Table
 from servermatrix.suggest import did_you_mean
 
 
@@ -24,23 +30,55 @@ def analyse(run: Run, reference: str | None = None) -> Report:
     UsageProblem for a reference that the run never planned.
     """
     cells = [planned.cell for planned in run.header.cells]
-    names = row_names(cells)
-    _check(reference, cells, names)
-    rows = _rows(run, names)
+    _check(reference, cells, row_names(cells))
+    field = field_of(run)
+    floor = noise_floor(field.rows, field.looks)
+    shown = [_as_sure(row, field.looks) for row in field.rows if _is_shown(row)]
     groups: dict[Key, list[Row]] = defaultdict(list)
-    for row in rows:
+    for row in shown:
         if row.summary.status == "measured":
-            groups[table_key(row.summary.planned.cell)].append(row)
-    tables = tuple(tabulate(groups[key], reference) for key in in_order(groups))
+            groups[table_key(cell_of(row))].append(row)
+    tables = tuple(_table(key, groups[key], field, floor, reference) for key in in_order(groups))
     return Report(
         header=run.header,
         proofs=run.proofs,
         complete=run.complete,
         steps_done=len(run.samples),
         tables=tables,
-        not_measured=tuple(row.summary for row in rows if row.summary.status != "measured"),
+        not_measured=tuple(row.summary for row in shown if row.summary.status != "measured"),
         answer=report_answer(tables),
+        steps_planned=run.steps_planned,
+        noise_floor=floor,
+        ceilings=run.ceilings,
+        decisions=run.decisions,
+        checks=checks(run.header.apps, shown),
     )
+
+
+def _is_shown(row: Row) -> bool:
+    """Tell whether a report has the row: a duplicate is hidden, unless it failed where its original may not have."""
+    return not cell_of(row).duplicate or row.summary.status == "failed"
+
+
+def _as_sure(row: Row, looks: Looks) -> Row:
+    """Return the row with intervals that hold with 1 - alpha of the look at which it ended."""
+    summary, alpha = row.summary, looks.alpha(row.id)
+    if cell_of(row).duplicate:
+        return replace(row, summary=replace(summary, name=f"{summary.name} (measured again)"))
+    if alpha == ALPHA or not row.rps or cell_of(row).load.rate_percent:
+        return row
+    surer = replace(
+        summary,
+        rps=estimate(list(row.rps.values()), alpha),
+        cpu_us_per_request=estimate(list(row.cpu_us.values()), alpha) if row.cpu_us else summary.cpu_us_per_request,
+    )
+    return replace(row, summary=surer)
+
+
+def _table(key: Key, rows: Sequence[Row], field: Field, floor: NoiseFloor | None, wanted: str | None) -> Table:
+    if cell_of(rows[0]).load.rate_percent:
+        return tabulate_open(rows)
+    return tabulate(rows, field.entrants[key], field.looks, floor, wanted)
 
 
 def _check(reference: str | None, cells: Sequence[Cell], names: Mapping[str, str]) -> None:
@@ -53,32 +91,30 @@ def _check(reference: str | None, cells: Sequence[Cell], names: Mapping[str, str
     raise UsageProblem(f"the run has no cell {reference!r} to be the reference{did_you_mean(reference, known)}", tip)
 
 
-def _rows(run: Run, names: Mapping[str, str]) -> list[Row]:
-    samples: dict[str, list[Sample]] = defaultdict(list)
-    for sample in run.samples:
-        samples[sample.cell_id].append(sample)
-    cores = run.header.host.cores
-    ids = ((planned, planned.cell.id) for planned in run.header.cells)
-    return [summarise(planned, samples.get(cell_id, []), cores, names[cell_id]) for planned, cell_id in ids]
-
-
-def tabulate(rows: Sequence[Row], wanted: str | None = None) -> Table:
+def tabulate(
+    rows: Sequence[Row], entrants: Sequence[Row], looks: Looks, floor: NoiseFloor | None = None, wanted: str | None = None
+) -> Table:
     """Return the table of rows that may be compared, fastest first; rows with a flag of model.UNRANKED have no ranking.
 
     Holm's family is all pairs of the ranked rows; with fewer than two of them, `comparisons` counts the pairs that more
-    rounds would make ranked ones.
+    rounds would make ranked ones. In a run with looks it is all pairs of `entrants`, the cells that were planned, since which of
+    them can be ranked may be another thing at every look.
     """
     ordered = sorted(rows, key=lambda row: (-row.value, row.id))
     rankable = [row for row in ordered if is_rankable(row)]
-    outcome = contest([row.rps for row in rankable])
-    standings = dict(zip((row.id for row in rankable), rankings(len(rankable), outcome.better), strict=True))
+    names = {row.id: None for row in rankable}
+    family = [row for row in entrants if looks.planned or row.id in names]
+    factor = floor.factor if floor else 1.0
+    outcome = contest({row.id: row.rps for row in family}, looks, floor=factor, shown=names)
+    standings = dict(zip(names, rankings(list(names), outcome.better), strict=True))
     reference = _reference(ordered, rankable, wanted)
     told = [
-        replace(row, summary=replace(row.summary, ratio=ratio_to(row, reference), ranking=standings.get(row.id)))
+        replace(row, summary=replace(row.summary, ratio=ratio_to(row, reference, looks), ranking=standings.get(row.id)))
         for row in ordered
     ]
-    comparisons = _comparisons(ordered, len(rankable))
-    needed = rounds_needed(comparisons)
+    comparisons = outcome.comparisons if looks.planned else _comparisons(ordered, len(rankable))
+    needed = rounds_needed(comparisons, looks.latest_alpha)
+    bought, effect_comparisons = effects(family, names, looks, factor)
     cell = ordered[0].summary.planned.cell
     return Table(
         app=cell.app,
@@ -93,7 +129,9 @@ def tabulate(rows: Sequence[Row], wanted: str | None = None) -> Table:
         detectable=outcome.detectable,
         comparisons=comparisons,
         rounds_needed=needed,
-        answer=table_answer(told, outcome, comparisons, needed),
+        answer=table_answer(told, Shown(outcome=outcome, comparisons=comparisons, needed=needed, floor=floor, looks=looks)),
+        effects=bought,
+        effect_comparisons=effect_comparisons,
     )
 
 

@@ -7,15 +7,24 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from servermatrix.model import ASGI, ENCRYPTED, Cell
 
-Key = tuple[str, str, bool, int, int, int, str]
+Key = tuple[str, str, bool, int, int, int, str, int]
 
 _INTERFACES = (ASGI, "wsgi", "rsgi")
 
 
 def table_key(cell: Cell) -> Key:
     """Return what cells must have in common to be compared; HTTP/1.1 and HTTP/2 may be, both encrypted or neither."""
-    load, encrypted = cell.load, cell.protocol in ENCRYPTED
-    return cell.app, cell.interface, encrypted, cell.workers, load.in_flight, load.requests_per_connection, load.generator
+    load = cell.load
+    return (
+        cell.app,
+        cell.interface,
+        cell.protocol in ENCRYPTED,
+        cell.workers,
+        load.in_flight,
+        load.requests_per_connection,
+        load.generator,
+        load.rate_percent,
+    )
 
 
 def in_order(keys: Iterable[Key]) -> list[Key]:

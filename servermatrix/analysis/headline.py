@@ -3,21 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
+from servermatrix.analysis.claims import Looks
 from servermatrix.analysis.phrases import counted, joined, places
 from servermatrix.analysis.ranking import Contest, ratio_to
 from servermatrix.analysis.summarise import Row
-from servermatrix.model import UNRANKED, Estimate, Flag, Summary, Table
+from servermatrix.model import UNRANKED, Estimate, Flag, NoiseFloor, Summary, Table
 
 MOST_TABLES = 3
 MOST_NAMES = 3
+SMALL = 1.05
+NOTHING = "nothing can be ranked"
 
 
-def table_answer(rows: Sequence[Row], outcome: Contest, comparisons: int, rounds_needed: int) -> str:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a table shows: which rows are better, among how many comparisons, for which so many rounds are `needed`."""
+
+    outcome: Contest
+    comparisons: int
+    needed: int
+    floor: NoiseFloor | None
+    looks: Looks
+
+
+def table_answer(rows: Sequence[Row], shown: Shown) -> str:
     """Say what a table shows; `rows` are in its order, with rankings in their summaries."""
     if len(rows) == 1:
         return _alone(rows[0].summary)
-    return _obstacle(rows, outcome.rounds, comparisons, rounds_needed) or _verdict(rows, outcome.detectable)
+    ranked = [row for row in rows if row.summary.ranking]
+    obstacle = _obstacle(rows, ranked, shown)
+    return obstacle or _verdict(ranked, shown) + _left_out(len(rows) - len(ranked)) + _so_far(shown.looks)
 
 
 def _alone(row: Summary) -> str:
@@ -26,54 +43,91 @@ def _alone(row: Summary) -> str:
     return f"{row.name} serves {row.planned.cell.app} at {rate} requests/s{flags}; nothing to compare it with"
 
 
-def _obstacle(rows: Sequence[Row], rounds: int, comparisons: int, rounds_needed: int) -> str:
+def _obstacle(rows: Sequence[Row], ranked: Sequence[Row], shown: Shown) -> str:
     """Say why nothing can be ranked, empty when something can."""
-    ranked = [row for row in rows if row.summary.ranking]
+    if not shown.looks.taken and shown.looks.coming:
+        done = max(row.summary.rounds_ok for row in rows)
+        return (
+            f"the run ended after {counted(done, 'round')}, before its first look (round {shown.looks.coming.round}): {NOTHING}"
+        )
     if len(ranked) > 1:
-        return "" if rounds >= rounds_needed else _too_few(rounds, comparisons, rounds_needed)
+        return "" if shown.outcome.better or shown.outcome.rounds >= shown.needed else _too_few(shown)
     if all(Flag.FEW_ROUNDS in row.summary.flags for row in rows):
-        return f"{counted(max(row.summary.rounds_ok for row in rows), 'round')}: medians only, nothing can be ranked"
+        return f"{counted(max(row.summary.rounds_ok for row in rows), 'round')}: medians only, {NOTHING}"
     reasons = ", ".join(sorted({flag for row in rows for flag in row.summary.flags if flag in UNRANKED}))
     who = f"every row but {_name(ranked[0])} is" if ranked else f"all {len(rows)} rows are"
-    return f"nothing can be ranked: {who} flagged ({reasons})"
+    return f"{NOTHING}: {who} flagged ({reasons})"
 
 
-def _too_few(rounds: int, comparisons: int, rounds_needed: int) -> str:
-    return f"{counted(rounds, 'round')} cannot rank {counted(comparisons, 'comparison')}: {rounds_needed} are needed"
+def _too_few(shown: Shown) -> str:
+    rounds, comparisons = counted(shown.outcome.rounds, "round"), counted(shown.comparisons, "comparison")
+    return f"{rounds} cannot rank {comparisons}: {shown.needed} are needed"
 
 
-def _verdict(rows: Sequence[Row], detectable: float | None) -> str:
-    ranked = [row for row in rows if row.summary.ranking]
-    lead = [row for row in ranked if _alike(row.summary, ranked[0].summary)]
-    beaten = [row for row in ranked if not _alike(row.summary, ranked[0].summary)]
-    app = rows[0].summary.planned.cell.app
-    if not beaten:
-        text = f"no difference between {len(ranked)} rows was shown on {app}{_seen(detectable)}"
-    elif len(lead) > 1:
-        text = f"{_names(lead)} are tied for the lead on {app}; {_name(lead[0])} serves {_times(lead[0], beaten[-1])}"
-    else:
-        text = f"{_name(lead[0])} serves {app} {_times(lead[0], beaten[-1])}"
-    return text + _left_out(len(rows) - len(ranked))
+def _verdict(ranked: Sequence[Row], shown: Shown) -> str:
+    app = ranked[0].summary.planned.cell.app
+    if not shown.outcome.better:
+        return _indistinct(ranked, shown, app)
+    lead = _lead(ranked, shown.outcome)
+    winner, beaten = _clearest(lead, ranked, shown.outcome)
+    times = _times(winner, beaten, shown)
+    if len(lead) > 1:
+        return f"{_names(lead)} are tied for the lead on {app}{_blurred(lead, shown)}; {_name(winner)} serves {times}"
+    return f"{_name(winner)} serves {app} {times}"
 
 
-def _alike(one: Summary, other: Summary) -> bool:
-    """Tell whether two rows share a letter: neither was shown to be better."""
-    return bool(one.ranking and other.ranking and set(_letters(one.ranking.group)) & set(_letters(other.ranking.group)))
+def _indistinct(ranked: Sequence[Row], shown: Shown, app: str) -> str:
+    """Say that nothing was shown; where more rounds would hardly help, that it is the machine that cannot."""
+    outcome, floor, rows = shown.outcome, shown.floor, f"{len(ranked)} rows"
+    if floor and outcome.widest and (outcome.withheld or outcome.widest <= floor.factor):
+        return (
+            f"this machine cannot tell these apart: {floor.name}, measured twice, differs from itself by up to "
+            f"{_size(floor.factor)}, and the {rows} on {app} were not shown to differ by more "
+            f"({_size(outcome.widest)} between two of them at most)"
+        )
+    seen = "" if outcome.detectable is None else f"; a ratio of {outcome.detectable:.2f} could have been seen"
+    return f"no difference between {rows} was shown on {app}{seen}"
 
 
-def _letters(group: str) -> list[str]:
-    """Split `ab2c` into its letters `a`, `b2`, `c`."""
-    return "".join(f" {sign}" if sign.isalpha() else sign for sign in group).split()
+def _lead(ranked: Sequence[Row], outcome: Contest) -> list[Row]:
+    """Return the rows that may be the fastest: those that none was shown to beat; of one, also those that it was not shown to."""
+    unbeaten = [row for row in ranked if not any((other.id, row.id) in outcome.better for other in ranked)]
+    if len(unbeaten) != 1:
+        return unbeaten or list(ranked)
+    return [row for row in ranked if row is unbeaten[0] or (unbeaten[0].id, row.id) not in outcome.better]
 
 
-def _times(row: Row, other: Row) -> str:
-    estimate = ratio_to(row, other)
+def _clearest(lead: Sequence[Row], ranked: Sequence[Row], outcome: Contest) -> tuple[Row, Row]:
+    """Return the two rows whose ratio stands for all: of those shown to differ, one of the lead and the last that is not."""
+    place = {row.id: (row in lead, number) for number, row in enumerate(ranked)}
+    winner, beaten = min(
+        outcome.better, key=lambda pair: (place[pair[1]][0], -place[pair[1]][1], not place[pair[0]][0], place[pair[0]][1])
+    )
+    known = {row.id: row for row in ranked}
+    return known[winner], known[beaten]
+
+
+def _blurred(lead: Sequence[Row], shown: Shown) -> str:
+    """Say that the floor is what makes a tie, empty when it is not."""
+    ids = {row.id for row in lead}
+    if shown.floor is None or not any(ids.issuperset(pair) for pair in shown.outcome.withheld):
+        return ""
+    return f" (a row measured twice differs from itself by up to {_size(shown.floor.factor)})"
+
+
+def _times(row: Row, other: Row, shown: Shown) -> str:
+    estimate = ratio_to(row, other, shown.looks)
     size = "more than once" if estimate is None else _with_interval(estimate, "{:.2f}", "x")
     return f"{size} as many requests per second as {_name(other)}"
 
 
-def _seen(detectable: float | None) -> str:
-    return "" if detectable is None else f"; a ratio of {detectable:.2f} could have been seen"
+def _size(ratio: float) -> str:
+    """Write a ratio above 1, to the thousandth where hundredths would hide it."""
+    return f"{ratio:.3f}x" if ratio < SMALL else f"{ratio:.2f}x"
+
+
+def _so_far(looks: Looks) -> str:
+    return f"; as of round {looks.taken[-1].round}, when the run was last looked at" if looks.taken and looks.coming else ""
 
 
 def _left_out(count: int) -> str:

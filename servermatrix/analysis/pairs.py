@@ -26,14 +26,26 @@ def all_pairs(k: int) -> list[tuple[int, int]]:
 
 
 def pair_differences(logs: Sequence[Sequence[float]]) -> Differences:
-    """Return row i minus row j for all pairs i < j of `logs` (rows x rounds, NaN where a row has no such round).
-
-    Rounded to 12 decimals: logarithms of equal ratios differ in their last bit, and what is a tie must not depend on units.
-    """
+    """Return row i minus row j for all pairs i < j of `logs` (rows x rounds, NaN where a row has no such round)."""
     import numpy as np  # noqa: PLC0415 - not in memory while measuring
 
-    table = np.array(logs, dtype=np.float64)
-    left, right = np.triu_indices(len(logs), 1)
+    return _rounded(np.array(logs, dtype=np.float64), *np.triu_indices(len(logs), 1))
+
+
+def effect_differences(
+    logs: Sequence[Sequence[float]], effects: Sequence[tuple[int, int]], both: Sequence[tuple[int, int]]
+) -> Differences:
+    """Return row i minus row j of `logs` for all (i, j) of `effects`, then effect k minus effect l for all (k, l) of `both`."""
+    import numpy as np  # noqa: PLC0415 - not in memory while measuring
+
+    found = _rounded(np.array(logs, dtype=np.float64), *np.array(effects, dtype=np.intp).reshape(-1, 2).T)
+    return np.concatenate([found, _rounded(found, *np.array(both, dtype=np.intp).reshape(-1, 2).T)])
+
+
+def _rounded(table: Differences, left: NDArray[np.intp], right: NDArray[np.intp]) -> Differences:
+    """Subtract rows, to 12 decimals: logarithms of equal ratios differ in their last bit, and a tie must not depend on units."""
+    import numpy as np  # noqa: PLC0415 - not in memory while measuring
+
     return np.round(table[left] - table[right], 12)
 
 
@@ -80,28 +92,46 @@ def _complete_signed_ranks(differences: Differences) -> list[tuple[float, int]]:
     return results
 
 
-def detectable_ratio(differences: Differences, alpha: float = ALPHA) -> float | None:
+def centres(differences: Differences) -> list[float]:
+    """Return the Hodges-Lehmann estimate of every pair, NaN for a pair without rounds; see stats.hodges_lehmann."""
+    import numpy as np  # noqa: PLC0415 - not in memory while measuring
+
+    found = np.full(len(differences), np.nan)
+    for part, complete in _by_rounds(differences):
+        found[part] = np.median(_walsh(complete), axis=1)
+    result: list[float] = found.tolist()
+    return result
+
+
+def detectable_ratio(differences: Differences, alpha: float = ALPHA, comparisons: int | None = None) -> float | None:
     """Return the smallest ratio above 1 that a table could have seen: exp(half-width) of the median pair's interval.
 
-    The interval of a pair is the signed-rank one at `alpha` / pairs, Holm's first level. It excludes 1 when the measured ratio
-    is further from 1 than the half-width, so a pair whose true ratio is the one returned is told apart about every second time
-    by the first step of Holm (the later steps are easier). None when no pair has the common rounds that such an interval
-    needs: then no difference could have been seen. Source: half-width of the interval in stats.signed_rank_interval.
+    The interval of a pair is the signed-rank one at `alpha` / `comparisons` (None: as many as there are pairs), Holm's first
+    level. It excludes 1 when the measured ratio is further from 1 than the half-width, so a pair whose true ratio is the one
+    returned is told apart about every second time by the first step of Holm (the later steps are easier). None when no pair has
+    the common rounds that such an interval needs: then no difference could have been seen.
+    Source: half-width of the interval in stats.signed_rank_interval.
     """
-    widths = [width for _, part in _by_rounds(differences) for width in _half_widths(part, len(differences), alpha)]
+    level = alpha / (comparisons or len(differences) or 1)
+    widths = [width for _, part in _by_rounds(differences) for width in _half_widths(part, level)]
     return exp(median(widths)) if widths else None
 
 
-def _half_widths(differences: Differences, comparisons: int, alpha: float) -> list[float]:
+def _half_widths(differences: Differences, level: float) -> list[float]:
     import numpy as np  # noqa: PLC0415 - not in memory while measuring
 
-    n = differences.shape[1]
-    cut = critical(n, alpha / comparisons)
+    cut = critical(differences.shape[1], level)
     if cut is None:
         return []
-    left, right = np.triu_indices(n)
-    walsh = (differences[:, left] + differences[:, right]) / 2
-    low, high = cut, len(left) - 1 - cut
+    walsh = _walsh(differences)
+    low, high = cut, walsh.shape[1] - 1 - cut
     ends = np.partition(walsh, (low, high), axis=1)
     widths: list[float] = ((ends[:, high] - ends[:, low]) / 2).tolist()
     return widths
+
+
+def _walsh(differences: Differences) -> Differences:
+    import numpy as np  # noqa: PLC0415 - not in memory while measuring
+
+    left, right = np.triu_indices(differences.shape[1])
+    return (differences[:, left] + differences[:, right]) / 2

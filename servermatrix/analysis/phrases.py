@@ -21,6 +21,7 @@ def title(table: Table, others: Sequence[Table]) -> str:
         (
             *_always(table),
             *([_reuse(table)] if table.requests_per_connection else []),
+            *([pace(table)] if table.rate_percent else []),
             *([_driver(table)] if several else []),
         )
     )
@@ -28,9 +29,21 @@ def title(table: Table, others: Sequence[Table]) -> str:
 
 def places(tables: Sequence[Table]) -> list[str]:
     """Name each table by what tells it from the others."""
-    keys = [(*_always(table), _reuse(table), _driver(table)) for table in tables]
+    keys = [(*_always(table), _reuse(table), _loop(table), _driver(table)) for table in tables]
     telling = [part for part, found in enumerate(zip(*keys, strict=True)) if len(set(found)) > 1]
     return [", ".join(key[part] for part in telling) for key in keys]
+
+
+def pace(table: Table) -> str:
+    """Say at which rate the rows of an open loop were sent requests, empty for a closed loop."""
+    if not table.rate_percent:
+        return ""
+    rate = "" if table.rate_per_s is None else f", {table.rate_per_s:,.0f} requests/s"
+    return f"at {table.rate_percent} % of the slowest one's capacity{rate}"
+
+
+def _loop(table: Table) -> str:
+    return f"open loop at {table.rate_percent} %" if table.rate_percent else "closed loop"
 
 
 def _always(table: Table) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ round makes that so for equal arms, whatever the noise; nothing here assumes a n
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from functools import lru_cache
 from itertools import accumulate
@@ -22,7 +22,12 @@ MIN_ROUNDS = 6  # 2 / 2**5 > 0.05: with five differences even the most extreme o
 
 
 def weighted_percentile(histogram: Sequence[tuple[int, int]], q: float) -> float:
-    """Return the `q`-th percentile (0-100) of (value, count) pairs in ascending order: the nearest rank, never between two.
+    """Return one percentile of (value, count) pairs; see `weighted_percentiles`."""
+    return weighted_percentiles(histogram, (q,))[0]
+
+
+def weighted_percentiles(histogram: Sequence[tuple[int, int]], qs: Iterable[float]) -> list[float]:
+    """Return the percentiles `qs` (0-100) of (value, count) pairs in ascending order: the nearest rank, never between two.
 
     Values may repeat, so that histograms can be merged by sorting. Raises ValueError when nothing was counted.
     Source: Hyndman & Fan (1996), Sample quantiles in statistical packages, definition 1.
@@ -30,8 +35,8 @@ def weighted_percentile(histogram: Sequence[tuple[int, int]], q: float) -> float
     running = list(accumulate(map(itemgetter(1), histogram)))
     if not running or running[-1] <= 0:
         raise ValueError("a histogram without counts has no percentile")
-    rank = max(1, ceil(q * running[-1] / 100))
-    return float(histogram[bisect_left(running, rank)][0])
+    ranks = (max(1, ceil(q * running[-1] / 100)) for q in qs)
+    return [float(histogram[bisect_left(running, rank)][0]) for rank in ranks]
 
 
 def median(values: Sequence[float]) -> float:
@@ -97,7 +102,8 @@ def signed_rank_p(differences: Sequence[float]) -> float:
 
 def walsh_averages(differences: Sequence[float]) -> list[float]:
     """Return the means of all pairs, each value with itself included, in ascending order. Source: Walsh (1949)."""
-    return sorted((left + right) / 2 for i, left in enumerate(differences) for right in differences[i:])
+    ordered = sorted(differences)  # so that what is left to sort comes in ascending runs
+    return sorted([(left + right) / 2 for i, left in enumerate(ordered) for right in ordered[i:]])
 
 
 def hodges_lehmann(differences: Sequence[float]) -> float:
@@ -129,31 +135,34 @@ def _interval(walsh: Sequence[float], n: int, alpha: float) -> tuple[float, floa
     return None if cut is None else (walsh[cut], walsh[-1 - cut])
 
 
-def _on_the_ratio_scale(logs: Sequence[float]) -> Estimate:
+def _on_the_ratio_scale(logs: Sequence[float], alpha: float) -> Estimate:
     if len(logs) < MIN_ROUNDS:
         return Estimate(value=exp(median(logs)), low=None, high=None, n=len(logs))
     walsh = walsh_averages(logs)
-    low, high = _interval(walsh, len(logs), ALPHA) or (walsh[0], walsh[-1])
-    return Estimate(value=exp(_middle(walsh)), low=exp(low), high=exp(high), n=len(logs))
+    ends = _interval(walsh, len(logs), alpha)
+    low, high = (exp(ends[0]), exp(ends[1])) if ends else (None, None)
+    return Estimate(value=exp(_middle(walsh)), low=low, high=high, n=len(logs))
 
 
-def estimate(values: Sequence[float]) -> Estimate:
-    """Return the Hodges-Lehmann estimate of the logarithms with its exact 95 % interval, on the scale of the values.
+def estimate(values: Sequence[float], alpha: float = ALPHA) -> Estimate:
+    """Return the Hodges-Lehmann estimate of the logarithms with its exact interval, on the scale of the values.
 
-    Under six values, or where a value has no logarithm (a CPU time below the clock's tick is 0), it is the bare median.
+    The interval has a confidence of 1 - `alpha`; there is none where the values are too few for it. Under six values, or where
+    one has no logarithm (a CPU time below the clock's tick is 0), the estimate is the bare median.
     """
     if len(values) < MIN_ROUNDS or min(values) <= 0:
         return Estimate(value=median(values), low=None, high=None, n=len(values))
-    return _on_the_ratio_scale([log(value) for value in values])
+    return _on_the_ratio_scale([log(value) for value in values], alpha)
 
 
-def ratio(xs: Sequence[float], ys: Sequence[float]) -> Estimate:
-    """Return x over y from paired rounds: the Hodges-Lehmann estimate of ln x - ln y and its exact 95 % interval, exp'd.
+def ratio(xs: Sequence[float], ys: Sequence[float], alpha: float = ALPHA) -> Estimate:
+    """Return x over y from paired rounds: the Hodges-Lehmann estimate of ln x - ln y and its exact interval, exp'd.
 
-    Under six rounds it is the bare median ratio. Raises ValueError for values that are not positive or not paired.
+    The interval has a confidence of 1 - `alpha`. Under six rounds it is the bare median ratio. Raises ValueError for values
+    that are not positive or not paired.
     Source: Kalibera & Jones (2013) for reporting ratios with intervals; Hodges & Lehmann (1963) for the estimate.
     """
-    return _on_the_ratio_scale([log(x) - log(y) for x, y in zip(xs, ys, strict=True)])
+    return _on_the_ratio_scale([log(x) - log(y) for x, y in zip(xs, ys, strict=True)], alpha)
 
 
 def holm(ps: Sequence[float]) -> list[float]:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import chain
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from servermatrix.analysis.flags import cell_flags
-from servermatrix.analysis.stats import estimate, median, weighted_percentile
+from servermatrix.analysis import bottleneck, pathologies
+from servermatrix.analysis.balance import balance, unbalanced
+from servermatrix.analysis.cases import Busy, Case, busy, ceiling_of
+from servermatrix.analysis.latency import percentiles
+from servermatrix.analysis.stats import estimate, median
 from servermatrix.model import (
     HTTP2,
+    Balance,
     Cause,
+    Ceiling,
     Cell,
     Failed,
+    Flag,
     Measured,
+    Pace,
     PlannedCell,
+    Remark,
     Sample,
     Skipped,
     Summary,
-    Usage,
+    Verdict,
     Window,
     Wire,
 )
@@ -29,10 +36,11 @@ NOT_REACHED = "not reached before the run ended"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A cell's summary with what comparisons need: requests per second by round."""
+    """A cell's summary with what comparisons need, by round: requests per second, and server CPU microseconds per request."""
 
     summary: Summary
     rps: Mapping[int, float]
+    cpu_us: Mapping[int, float] = field(default_factory=dict)
 
     @property
     def id(self) -> str:
@@ -45,21 +53,19 @@ class Row:
         return self.summary.rps.value if self.summary.rps else 0.0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observation:
-    """What one start of a server tells: one value per metric, whatever the number of windows."""
+def summarise(
+    planned: PlannedCell,
+    samples: Sequence[Sample],
+    *,
+    cores: int,
+    name: str,
+    ceilings: Sequence[Ceiling] = (),
+    pace: Pace | None = None,
+) -> Row:
+    """Return the row of one cell: measured, failed (any failure but noise, or nothing else) or skipped; see Summary.
 
-    rps: float
-    cpu_us_per_request: float
-    p50_us: float
-    p99_us: float
-    pss_bytes: int | None
-    startup_s: float
-    worker_share: float | None
-
-
-def summarise(planned: PlannedCell, samples: Sequence[Sample], cores: int, name: str) -> Row:
-    """Return the row of one cell: measured, failed (any failure but noise, or nothing else) or skipped; see Summary."""
+    `cores` are those of the host, `ceilings` what generators can do there, `pace` the rate of a cell of an open loop.
+    """
     sound = [checked(sample) for sample in samples]
     measured = {sample.round: sample for sample in sound if isinstance(sample, Measured)}
     failures = [sample for sample in sound if isinstance(sample, Failed)]
@@ -72,8 +78,12 @@ def summarise(planned: PlannedCell, samples: Sequence[Sample], cores: int, name:
         rounds_ok=len(measured),
         rounds_failed=len(failures),
         windows_repeated=sum(len(window.discarded) for sample in measured.values() for window in sample.windows),
+        due_per_s=None if pace is None else pace.rate_per_s,
     )
-    return _with_numbers(bare, measured, cores) if status == "measured" else Row(summary=bare, rps={})
+    if status != "measured":
+        return Row(summary=bare, rps={})
+    starts = {number: measured[number] for number in sorted(measured)}
+    return _with_numbers(bare, starts, cores, ceiling_of(planned.cell, ceilings))
 
 
 def checked(sample: Sample) -> Sample:
@@ -112,19 +122,57 @@ def _reason(status: str, failures: Sequence[Failed], samples: Sequence[Sample]) 
     return "" if status == "measured" else next(iter(skipped), NOT_REACHED)
 
 
-def _with_numbers(bare: Summary, measured: Mapping[int, Measured], cores: int) -> Row:
-    seen = {number: observe(measured[number]) for number in sorted(measured)}
-    windows = [window for sample in measured.values() for window in sample.windows]
-    known = replace(bare, wire=_wire(measured), status_unread=_status_unread(bare.planned.cell, windows))
-    return Row(
-        summary=_filled(known, tuple(seen.values()), [window.usage for window in windows], cores),
-        rps={number: observation.rps for number, observation in seen.items()},
+def _with_numbers(bare: Summary, starts: Mapping[int, Measured], cores: int, ceiling: Ceiling | None) -> Row:
+    rps = {number: rate_of(start) for number, start in starts.items()}
+    cpu_us = {number: _cpu_us(start) for number, start in starts.items()}
+    windows = [window for start in starts.values() for window in start.windows]
+    pss = _median_of_known([_pss_bytes(start) for start in starts.values()])
+    known = replace(
+        bare,
+        wire=_wire(starts.values()),
+        status_unread=_status_unread(bare.planned.cell, windows),
+        rps=estimate([*rps.values()]),
+        cpu_us_per_request=estimate([*cpu_us.values()]),
+        pss_bytes=None if pss is None else round(pss),
+        startup_s=median([start.startup_s for start in starts.values()]),
+    )
+    return Row(summary=_judged(known, tuple(starts.values()), (*rps.values(),), cores, ceiling), rps=rps, cpu_us=cpu_us)
+
+
+def _judged(
+    bare: Summary, starts: tuple[Measured, ...], rates: tuple[float, ...], cores: int, ceiling: Ceiling | None
+) -> Summary:
+    cell, found = bare.planned.cell, percentiles(starts)
+    case = Case(cell=cell, starts=starts, rates=rates, p5_us=found[5], p50_us=found[50], cores=cores, ceiling=ceiling)
+    seen, spread = busy(case), balance(starts, cell.workers)
+    verdict = bottleneck.judge(case, seen)
+    remarks = sorted(_remarks(case, seen, spread, verdict), key=lambda remark: _PLACES[remark.flag])
+    return replace(
+        bare,
+        p50_us=found[50],
+        p99_us=found[99],
+        p999_us=found.get(99.9),
+        balance=spread,
+        verdict=verdict,
+        remarks=tuple(remarks),
+        flags=tuple(remark.flag for remark in remarks),
     )
 
 
-def _wire(measured: Mapping[int, Measured]) -> Wire | None:
+_PLACES = {flag: place for place, flag in enumerate(Flag)}
+
+
+def _remarks(case: Case, seen: Busy, spread: Balance | None, verdict: Verdict | None) -> Iterator[Remark]:
+    yield from bottleneck.limit_remark(verdict)
+    yield from bottleneck.oversubscribed(case)
+    yield from bottleneck.rate_not_kept(case, seen)
+    yield from unbalanced(case, spread)
+    yield from pathologies.remarks(case, seen)
+
+
+def _wire(starts: Iterable[Measured]) -> Wire | None:
     """Return what most starts sent; of two that are as frequent, what the earlier round sent."""
-    sent = Counter(wire for number in sorted(measured) if (wire := measured[number].wire))
+    sent = Counter(wire for start in starts if (wire := start.wire))
     return max(sent, key=sent.__getitem__, default=None)
 
 
@@ -133,41 +181,17 @@ def _status_unread(cell: Cell, windows: Sequence[Window]) -> bool:
     return cell.load.generator == "h2load" and cell.protocol not in HTTP2 and not all(one.stats.statuses for one in windows)
 
 
-def _filled(bare: Summary, seen: Sequence[Observation], usages: Sequence[Usage], cores: int) -> Summary:
-    p50 = estimate([one.p50_us for one in seen])
-    pss = _median_of_known([one.pss_bytes for one in seen])
-    share = _median_of_known([one.worker_share for one in seen])
-    return replace(
-        bare,
-        rps=estimate([one.rps for one in seen]),
-        cpu_us_per_request=estimate([one.cpu_us_per_request for one in seen]),
-        p50_us=p50,
-        p99_us=estimate([one.p99_us for one in seen]),
-        pss_bytes=None if pss is None else round(pss),
-        startup_s=median([one.startup_s for one in seen]),
-        worker_share_max=share,
-        flags=cell_flags(bare.planned.cell, usages, cores=cores, rounds=len(seen), p50_us=p50.value, share=share),
-    )
+def rate_of(start: Measured) -> float:
+    """Return the requests per second of one start: the median of its windows."""
+    return median([window.stats.requests * 1e6 / window.stats.duration_us for window in start.windows])
 
 
-def observe(sample: Measured) -> Observation:
-    """Return what one start tells: medians over its windows, percentiles of all its answers, its largest memory."""
-    windows = sample.windows
-    histogram = sorted(chain.from_iterable(window.stats.histogram for window in windows))
-    return Observation(
-        rps=median([window.stats.requests * 1e6 / window.stats.duration_us for window in windows]),
-        cpu_us_per_request=median([window.usage.server_cpu_us / window.stats.requests for window in windows]),
-        p50_us=weighted_percentile(histogram, 50),
-        p99_us=weighted_percentile(histogram, 99),
-        pss_bytes=max((window.usage.pss_bytes for window in windows if window.usage.pss_bytes is not None), default=None),
-        startup_s=sample.startup_s,
-        worker_share=_median_of_known([_busiest_share(window.usage) for window in windows]),
-    )
+def _cpu_us(start: Measured) -> float:
+    return median([window.usage.server_cpu_us / window.stats.requests for window in start.windows])
 
 
-def _busiest_share(usage: Usage) -> float | None:
-    total = sum(usage.worker_cpu_us)
-    return max(usage.worker_cpu_us) / total if total > 0 else None
+def _pss_bytes(start: Measured) -> int | None:
+    return max((window.usage.pss_bytes for window in start.windows if window.usage.pss_bytes is not None), default=None)
 
 
 def _median_of_known(values: Sequence[float | None]) -> float | None:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from servermatrix.analysis.analyse import analyse
 from servermatrix.analysis.phrases import places, title
+from servermatrix.analysis.sequence import decide
 from servermatrix.model import (
     ENCRYPTED,
     PROTOCOLS,
@@ -18,6 +19,7 @@ from servermatrix.model import (
     Cause,
     Cell,
     Load,
+    Look,
     Measured,
     Report,
     Run,
@@ -119,6 +121,28 @@ def test_every_prefix_of_a_run_has_a_report(stored: Run, length: int) -> None:
     assert len(all_rows(report)) + len(report.not_measured) == len(CELLS)
 
 
+@given(runs(), st.integers(0, 48), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_every_prefix_of_a_run_with_looks_has_a_report_that_claims_what_its_decisions_allow(
+    stored: Run,
+    length: int,
+    rich: bool,  # noqa: FBT001 - drawn
+) -> None:
+    looks = (Look(round=6, alpha=0.03), Look(round=ROUNDS, alpha=0.02))
+    first = replace(stored, header=replace(stored.header, looks=looks), samples=stored.samples[:length])
+    decision = decide(first, looks[0], lambda *_: rich)
+    assert {cell_id for cell_id, _ in decision.dropped} <= {one.id for one in CELLS}
+    assert not (decision.dropped and decision.stopped)
+    assert rich or decision.stopped
+    before, after = analyse(first), analyse(replace(first, decisions=(decision,)))
+    assert all(len({row.ranking.group for row in table.rows if row.ranking}) <= 1 for table in before.tables)
+    for table in after.tables:
+        ranked = [row.ranking for row in table.rows if row.ranking]
+        for one in ranked:
+            alike = sum(bool(set(one.group) & set(other.group)) for other in ranked)
+            assert one.rank[1] - one.rank[0] == alike - 1
+
+
 @given(runs(), st.integers(0, 1000))
 @settings(max_examples=40, deadline=None)
 def test_the_order_in_which_steps_ran_does_not_matter(stored: Run, seed: int) -> None:
@@ -152,6 +176,7 @@ LOADS = st.builds(
     windows=st.just(1),
     streams=st.sampled_from([1, 2]),
     requests_per_connection=st.sampled_from([0, 1]),
+    rate_percent=st.sampled_from([0, 0, 30, 60]),
 )
 VARIED = st.builds(
     cell,
@@ -179,6 +204,7 @@ def test_rows_of_a_table_were_asked_alike_and_have_names_of_their_own(of: list[C
         assert {one.load.generator for one in rows} == {table.generator}
         assert {one.load.connections * one.load.streams for one in rows} == {table.in_flight}
         assert {one.load.requests_per_connection for one in rows} == {table.requests_per_connection}
+        assert {one.load.rate_percent for one in rows} == {table.rate_percent}
         assert len({one.protocol in ENCRYPTED for one in rows}) == 1
         assert table.protocols == tuple(each for each in PROTOCOLS if each in {one.protocol for one in rows})
 

@@ -10,10 +10,12 @@ from servermatrix.contracts import Question
 from servermatrix.model import (
     Cause,
     Cell,
+    Decision,
     Failed,
     Host,
     Load,
     LoadStats,
+    Look,
     Measured,
     Noise,
     PlannedCell,
@@ -77,7 +79,15 @@ def skipped(of: Cell, number: int, reason: str) -> Skipped:
     return Skipped(cell_id=of.id, round=number, started_at=THEN, reason=reason)
 
 
-def run(of: Sequence[Cell], samples: Iterable[Sample], rounds: int = 6, host: Host = HOST) -> Run:
+def run(
+    of: Sequence[Cell],
+    samples: Iterable[Sample],
+    rounds: int = 6,
+    host: Host = HOST,
+    *,
+    looks: Sequence[Look] = (),
+    decisions: Sequence[Decision] = (),
+) -> Run:
     header = RunHeader(
         id="2026-01-01T00-00-00Z-0000",
         started_at=THEN,
@@ -91,8 +101,13 @@ def run(of: Sequence[Cell], samples: Iterable[Sample], rounds: int = 6, host: Ho
         git="",
         cells=tuple(PlannedCell(cell=one, argv=("serve", one.server), load_argv=()) for one in of),
         excluded=(),
+        looks=tuple(looks),
     )
-    return Run(header=header, proofs=(), samples=tuple(samples))
+    return Run(header=header, proofs=(), samples=tuple(samples), decisions=tuple(decisions))
+
+
+def again(of: Cell) -> Cell:
+    return replace(of, duplicate=True)
 
 
 def simulated(of: Sequence[Cell], rounds: int, model: Mapping[str, object], seed: int = 1) -> Run:

@@ -1,123 +1,138 @@
-"""Flags: what a reader must be warned of, at and around each limit."""
+"""Flags of a row: every one comes with its remark, in the order of the enum, and some bar a row from the ranking."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import pytest
 
-from servermatrix.analysis.flags import cell_flags, server_busy
-from servermatrix.model import UNRANKED, Cell, Flag, Usage
-from tests.unit.analyse_runs import cell, window
+from servermatrix.analysis.summarise import summarise
+from servermatrix.model import UNRANKED, Bottleneck, Ceiling, Cell, Flag, PlannedCell, Sample, Summary, Window
+from tests.unit.analyse_runs import cell, measured, window
 
-WALL_US = 2_000_000
-
-
-def usage(server: float = 0.98, generator: float = 0.2, workers: int = 1, foreign_cpu: float = 0, steal: float = 0) -> Usage:
-    """Return a window in which the server and the generator used these shares of their time."""
-    cpu = round(server * WALL_US * workers)
-    driven = round(generator * WALL_US)
-    return window(server_cpu_us=cpu, generator_cpu_us=driven, foreign_cpu=foreign_cpu, steal=steal).usage
+MIB = 2**20
+ROUNDS = 6
 
 
-def flags(*usages: Usage, of: Cell | None = None, p50_us: float = 5_000, share: float | None = None) -> Sequence[Flag]:
-    return cell_flags(of or cell("a"), usages, cores=8, rounds=10, p50_us=p50_us, share=share)
+def real(workers: int = 1, **load: object) -> Cell:
+    one = cell("a", workers=workers)
+    return replace(one, load=replace(one.load, generator="wrk", **load))  # type: ignore[arg-type]
 
 
-def test_a_saturated_server_with_an_idle_generator_has_no_flag() -> None:
-    assert flags(usage()) == ()
+def answered(mean_us: int = 6_400, rps: float = 10_000, *, due: int = 0, **usage: object) -> Window:
+    """Return a window in which every answer took so long."""
+    plain = window(rps, **usage)
+    return replace(plain, stats=replace(plain.stats, histogram=((mean_us, plain.stats.requests),), due=due))
 
 
-@pytest.mark.parametrize(("generator", "expected"), [(0.84, ()), (0.85, ()), (0.86, (Flag.CLIENT_BOUND,))])
-def test_a_generator_that_uses_up_its_threads_makes_a_row_client_bound(generator: float, expected: tuple[Flag, ...]) -> None:
-    assert flags(usage(generator=generator)) == expected
+def summary(each: Callable[[int], Window], of: Cell | None = None, *, rounds: int = ROUNDS, cores: int = 4) -> Summary:
+    """Summarise rounds of one window each."""
+    one = of or real()
+    samples: list[Sample] = [measured(one, number, each(number)) for number in range(1, rounds + 1)]
+    return summarise(PlannedCell(cell=one, argv=(), load_argv=()), samples, cores=cores, name="a").summary
 
 
-def test_two_threads_of_the_generator_may_use_two_cores() -> None:
-    threads = replace(cell("a"), load=replace(cell("a").load, threads=2))
-    assert flags(usage(generator=1.6), of=threads) == ()
-    assert flags(usage(generator=1.8), of=threads) == (Flag.CLIENT_BOUND,)
+def always(of: Cell | None = None, **usage: object) -> Summary:
+    return summary(lambda _: answered(**usage), of)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(("server", "expected"), [(0.89, (Flag.UNDER_DRIVEN,)), (0.90, ()), (1.4, ())])
-def test_an_idle_server_with_an_idle_generator_is_under_driven(server: float, expected: tuple[Flag, ...]) -> None:
-    assert flags(usage(server=server)) == expected
+# What shows each flag, and little else.
+SHOWN: Mapping[Flag, Callable[[], Summary]] = {
+    Flag.GENERATOR_BOUND: lambda: always(generator_cpu_us=1_900_000),
+    Flag.HOST_BOUND: lambda: always(throttled_us=5_000),
+    Flag.WAITING: lambda: always(server_cpu_us=200_000, worker_cpu_us=(200_000,)),
+    Flag.CONNECTION_BOUND: lambda: always(
+        of=real(connections=1), mean_us=199, rps=5_000, server_cpu_us=1_000_000, worker_cpu_us=(1_000_000,)
+    ),
+    Flag.OVERSUBSCRIBED: lambda: summary(lambda _: answered(), real(workers=4)),
+    Flag.RATE_NOT_KEPT: lambda: always(of=real(rate_percent=60), due=30_000),
+    Flag.NOISY: lambda: always(foreign_cpu=0.3),
+    Flag.PLATEAU_40_MS: lambda: always(mean_us=42_000, rps=1_520, server_cpu_us=100_000, worker_cpu_us=(100_000,)),
+    Flag.BIMODAL: lambda: summary(lambda number: answered(6_400, 10_000) if number % 2 else answered(12_800, 5_000)),
+    Flag.UNBALANCED: lambda: always(of=real(workers=2), server_cpu_us=2_000_000, worker_cpu_us=(1_900_000, 100_000)),
+    Flag.CLOSES_CONNECTIONS: lambda: always(connects=20_064),
+    Flag.ANSWERS_MISSING: lambda: always(mean_us=4_000),
+    Flag.MEMORY_GROWS: lambda: always(pss_before_bytes=30 * MIB, pss_bytes=130 * MIB),
+    Flag.LOG_FLOOD: lambda: always(log_bytes=2_000_000),
+    Flag.FEW_ROUNDS: lambda: summary(lambda _: answered(), rounds=5),
+}
 
 
-def test_a_server_that_waits_for_a_busy_generator_is_client_bound_not_under_driven() -> None:
-    assert flags(usage(server=0.5, generator=0.95)) == (Flag.CLIENT_BOUND,)
+@pytest.mark.parametrize("flag", Flag)
+def test_every_flag_can_be_shown_and_has_a_remark_with_a_sentence_and_an_advice(flag: Flag) -> None:
+    found = SHOWN[flag]()
+    assert flag in found.flags
+    (remark,) = [each for each in found.remarks if each.flag == flag]
+    assert remark.sentence
+    assert not remark.sentence.endswith(".")
+    assert remark.advice[0].isupper()
+    assert remark.advice.endswith(".")
 
 
-def test_a_server_with_two_workers_is_busy_when_both_are() -> None:
-    two = cell("a", workers=2)
-    assert flags(usage(server=0.95, workers=2), of=two) == ()
-    assert flags(usage(server=0.95, workers=1), of=two) == (Flag.UNDER_DRIVEN,)
+@pytest.mark.parametrize("flag", Flag)
+def test_remarks_stand_in_the_order_of_the_flags_and_these_in_that_of_the_enum(flag: Flag) -> None:
+    found = SHOWN[flag]()
+    assert [remark.flag for remark in found.remarks] == list(found.flags)
+    assert list(found.flags) == [each for each in Flag if each in found.flags]
 
 
-def test_time_that_the_host_stole_was_not_there_to_be_used() -> None:
-    assert server_busy(usage(server=0.88, steal=0.1), 1, 2) == pytest.approx(0.88 / 0.8)
-    assert Flag.UNDER_DRIVEN not in flags(usage(server=0.88, steal=0.1))
-    assert server_busy(usage(steal=1.0), 1, 2) == 1.0
+def test_a_row_with_everything_wrong_has_its_flags_in_one_order_too() -> None:
+    found = summary(
+        lambda _: answered(
+            42_000, 100, server_cpu_us=100_000, foreign_cpu=0.5, connects=9_000, log_bytes=10**6, worker_cpu_us=(100_000, 0)
+        ),
+        real(workers=2),
+        rounds=2,
+        cores=1,
+    )
+    assert list(found.flags) == [each for each in Flag if each in found.flags]
+    assert len(found.flags) == 8
+    assert [remark.flag for remark in found.remarks] == list(found.flags)
 
 
-def test_two_workers_that_share_two_cores_with_the_generator_are_busy_with_what_it_leaves() -> None:
-    shared = usage(server=0.7, workers=2, generator=0.5)
-    assert server_busy(shared, 2, 2) == pytest.approx(1.4 / 1.5)
-    assert server_busy(shared, 2, 4) == pytest.approx(1.4 / 2)
+def test_a_row_without_a_fault_has_no_flag_and_no_remark() -> None:
+    found = always(connects=64, pss_before_bytes=29 * MIB)
+    assert (found.flags, found.remarks) == ((), ())
+    assert found.verdict is not None
+    assert found.verdict.bottleneck == Bottleneck.SERVER
 
 
-@pytest.mark.parametrize(("cores", "expected"), [(3, ()), (2, (Flag.OVERSUBSCRIBED,))])
-def test_more_workers_and_threads_than_cores_are_oversubscribed(cores: int, expected: tuple[Flag, ...]) -> None:
-    two = cell("a", workers=2)
-    assert cell_flags(two, [usage(workers=2)], cores=cores, rounds=6, p50_us=1, share=None) == expected
+def test_the_limits_of_something_else_than_the_server_bar_a_row_from_the_ranking() -> None:
+    barred = {flag for flag in SHOWN if UNRANKED.intersection(SHOWN[flag]().flags) and flag in UNRANKED}
+    assert barred == UNRANKED
+    for flag in (Flag.BIMODAL, Flag.UNBALANCED, Flag.CLOSES_CONNECTIONS, Flag.ANSWERS_MISSING, Flag.MEMORY_GROWS, Flag.LOG_FLOOD):
+        assert SHOWN[flag]().flags == (flag,)
 
 
-@pytest.mark.parametrize("disturbed", [usage(server=1.0, foreign_cpu=0.11), usage(server=1.0, steal=0.021)])
-def test_a_row_is_noisy_when_more_than_a_third_of_its_windows_were(disturbed: Usage) -> None:
-    calm = usage(server=1.0)
-    assert flags(disturbed, calm, calm) == ()
-    assert flags(disturbed, disturbed, calm) == (Flag.NOISY,)
+def test_the_ceiling_of_the_run_is_that_of_the_cells_generator() -> None:
+    ceilings = [
+        Ceiling(generator=name, protocol="h1", threads=1, requests_per_s=rate, cpu_us_per_request=100)
+        for name, rate in (("h2load", 10_000), ("wrk", 40_000))
+    ]
+    planned = PlannedCell(cell=real(), argv=(), load_argv=())
+    found = summarise(planned, [measured(real(), 1, answered())], cores=4, name="a", ceilings=ceilings).summary
+    assert found.verdict is not None
+    assert found.verdict.evidence.endswith("wrk used 20% of its thread and reached 25% of what it can do here")
 
 
-def test_noise_at_the_limit_is_still_allowed() -> None:
-    assert flags(usage(server=1.0, foreign_cpu=0.10, steal=0.02)) == ()
+def test_a_row_that_was_not_measured_has_no_verdict_and_no_flag() -> None:
+    found = summarise(PlannedCell(cell=real(), argv=(), load_argv=()), [], cores=4, name="a").summary
+    assert (found.status, found.verdict, found.flags, found.remarks) == ("skipped", None, (), ())
 
 
-@pytest.mark.parametrize(
-    ("p50_us", "server", "expected"),
-    [(38_000, 0.2, True), (46_000, 0.49, True), (37_999, 0.2, False), (46_001, 0.2, False), (41_000, 0.6, False)],
-)
-def test_an_idle_server_that_answers_after_40_ms_waits_for_acknowledgements(
-    p50_us: float,
-    server: float,
-    expected: bool,  # noqa: FBT001 - a table
-) -> None:
-    assert (Flag.PLATEAU_40_MS in flags(usage(server=server), p50_us=p50_us)) is expected
+def test_requests_and_cpu_time_are_told_by_round() -> None:
+    samples: list[Sample] = [measured(real(), 2, answered(rps=10_000)), measured(real(), 5, answered(rps=5_000))]
+    row = summarise(PlannedCell(cell=real(), argv=(), load_argv=()), samples, cores=4, name="a")
+    assert row.rps == {2: 10_000, 5: 5_000}
+    assert row.cpu_us == {2: 98, 5: 196}
 
 
-@pytest.mark.parametrize(
-    ("workers", "share", "expected"), [(2, 0.71, True), (2, 0.69, False), (4, 0.46, True), (1, 1.0, False), (2, None, False)]
-)
-def test_one_worker_that_does_far_more_than_its_part_is_unbalanced(
-    workers: int,
-    share: float | None,
-    expected: bool,  # noqa: FBT001 - a table
-) -> None:
-    of = cell("a", workers=workers)
-    assert (Flag.UNBALANCED in flags(usage(workers=workers), of=of, share=share)) is expected
-
-
-@pytest.mark.parametrize(("rounds", "expected"), [(5, (Flag.FEW_ROUNDS,)), (6, ())])
-def test_five_rounds_are_few(rounds: int, expected: tuple[Flag, ...]) -> None:
-    assert cell_flags(cell("a"), [usage()], cores=8, rounds=rounds, p50_us=1, share=None) == expected
-
-
-def test_a_flag_goes_by_the_median_window_not_by_the_worst() -> None:
-    assert flags(usage(), usage(), usage(server=0.1, generator=0.99)) == ()
-
-
-def test_flags_come_in_one_order_and_some_bar_a_row_from_the_ranking() -> None:
-    found = cell_flags(cell("a"), [usage(server=0.1, foreign_cpu=1)], cores=1, rounds=1, p50_us=40_000, share=None)
-    assert list(found) == [flag for flag in Flag if flag in found]
-    assert set(found) & UNRANKED == {Flag.UNDER_DRIVEN, Flag.OVERSUBSCRIBED, Flag.FEW_ROUNDS}
+def test_percentiles_are_those_of_the_whole_cell() -> None:
+    samples: list[Sample] = [measured(real(), number, answered(1_000 * number, 10_000 / number)) for number in (1, 2, 3)]
+    found = summarise(PlannedCell(cell=real(), argv=(), load_argv=()), samples, cores=4, name="a").summary
+    assert found.p50_us is not None
+    assert found.p999_us is not None
+    assert (found.p50_us.value_us, found.p50_us.lowest_us, found.p50_us.highest_us) == (1_000, 1_000, 3_000)
+    assert found.p999_us.value_us == 3_000
+    assert found.p50_us.samples == 20_000 + 10_000 + 6_667

@@ -7,6 +7,10 @@ from dataclasses import replace
 from itertools import chain
 
 from servermatrix.analysis.analyse import analyse
+from servermatrix.analysis.claims import Looks
+from servermatrix.analysis.field import field_of
+from servermatrix.analysis.headline import Shown, table_answer
+from servermatrix.analysis.ranking import Contest, rankings
 from servermatrix.model import Cause, Cell, Sample
 from tests.unit.analyse_runs import LOAD, cell, cells, failed, measured, rates, run, series
 
@@ -30,6 +34,41 @@ def test_a_tie_for_the_lead_is_no_win_of_the_first_row() -> None:
     said = answer([A, B, C], series(A, rates(20_000)), series(B, wobbling(20_000)), series(C, rates(10_000)))
     assert said.startswith("b and a are tied for the lead on plaintext; b serves 2.0")
     assert said.endswith("as many requests per second as c")
+
+
+def judged(*better: str, rounds: int = 10) -> str:
+    """Say what a table of a, b and c, fastest first, shows when these pairs are told apart, such as `a>b`."""
+    served = {A: rates(30_000), B: rates(20_000), C: rates(10_000)}
+    rows = field_of(run(list(served), [one for of, rps in served.items() for one in series(of, rps)], 10)).rows
+    ids = {row.summary.name: row.id for row in rows}
+    pairs = frozenset((ids[one], ids[other]) for one, other in (pair.split(">") for pair in better))
+    told = [
+        replace(row, summary=replace(row.summary, ranking=ranking))
+        for row, ranking in zip(rows, rankings([row.id for row in rows], pairs), strict=True)
+    ]
+    outcome = Contest(better=pairs, comparisons=3, rounds=rounds)
+    return table_answer(told, Shown(outcome=outcome, comparisons=3, needed=7, floor=None, looks=Looks()))
+
+
+def test_the_lead_is_who_was_not_shown_to_be_slower_than_anybody() -> None:
+    assert judged("b>c").startswith("a and b are tied for the lead on plaintext; b serves 2.00x ")
+    assert judged("a>c").startswith("a and b are tied for the lead on plaintext; a serves 3.00x ")
+    assert judged("a>c", "b>c").startswith("a and b are tied for the lead on plaintext; a serves 3.00x ")
+
+
+def test_what_an_earlier_look_showed_is_told_though_the_last_had_too_few_rounds() -> None:
+    assert judged("a>b", "a>c", rounds=6).startswith("a serves plaintext 3.00x ")
+    assert judged(rounds=6) == "6 rounds cannot rank 3 comparisons: 7 are needed"
+
+
+def test_a_winner_was_shown_to_be_faster_than_each_other_row() -> None:
+    assert judged("a>b", "a>c").startswith("a serves plaintext 3.00x [3.00, 3.00] as many requests per second as c")
+    assert judged("a>b", "b>c").startswith("a and c are tied for the lead on plaintext; a serves 1.50x ")
+    assert judged("a>b").startswith("a and c are tied for the lead on plaintext; a serves 1.50x ")
+
+
+def test_who_was_shown_to_be_faster_leads_though_another_row_stands_above_it() -> None:
+    assert judged("b>a", "b>c").startswith("b serves plaintext 2.00x ")
 
 
 def test_a_long_tie_names_three() -> None:
@@ -65,13 +104,13 @@ def test_when_all_rows_are_flagged_the_answer_says_with_what() -> None:
     idle = {"server_cpu_us": 1_000_000}
     full = {"generator_cpu_us": 1_990_000}
     said = answer([A, B], series(A, rates(1_000), **idle), series(B, rates(5_000), **full))
-    assert said == "nothing can be ranked: all 2 rows are flagged (client-bound, under-driven)"
+    assert said == "nothing can be ranked: all 2 rows are flagged (connection-bound, generator-bound)"
 
 
 def test_when_all_rows_but_one_are_flagged_that_one_has_not_won() -> None:
     idle = {"server_cpu_us": 1_000_000}
     said = answer([A, B, C], series(A, rates(1_000), **idle), series(B, rates(5_000)), series(C, rates(900), **idle))
-    assert said == "nothing can be ranked: every row but b is flagged (under-driven)"
+    assert said == "nothing can be ranked: every row but b is flagged (connection-bound)"
 
 
 def test_flagged_rows_beside_a_winner_are_counted() -> None:

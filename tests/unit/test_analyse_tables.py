@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from servermatrix.analysis.analyse import analyse
+from servermatrix.analysis.phrases import places, title
 from servermatrix.errors import Exit, UsageProblem
-from servermatrix.model import Cause, Cell, Estimate, Flag, Ranking
+from servermatrix.model import Cause, Cell, Estimate, Flag, Pace, Ranking, Report
 from tests.unit.analyse_runs import LOAD, cell, cells, failed, measured, rates, run, series, window
 
 # tables
@@ -26,6 +28,7 @@ from tests.unit.analyse_runs import LOAD, cell, cells, failed, measured, rates, 
         cell("b", protocol="h2c", load=replace(LOAD, streams=2)),
         cell("b", load=replace(LOAD, requests_per_connection=1)),
         cell("b", load=replace(LOAD, generator="h2load")),
+        cell("b", load=replace(LOAD, rate_percent=30)),
     ],
     ids=lambda other: f"{other.id} {other.interface} {other.load.generator}",
 )
@@ -80,6 +83,43 @@ def test_tables_stand_in_the_order_of_the_plan_with_the_interfaces_of_an_app_tog
         ("plaintext", 1, "wsgi"),
         ("json", 1, "asgi"),
     ]
+
+
+def at_rate(server: str, percent: int) -> Cell:
+    return cell(server, load=replace(LOAD, generator="builtin", rate_percent=percent))
+
+
+def paced(of: Sequence[Cell], rates_per_s: Mapping[str, float]) -> Report:
+    stored = run(of, [measured(one, 1) for one in of])
+    paces = tuple(Pace(cell_id=one.id, rate_per_s=rates_per_s[one.id], slowest="a") for one in of if one.id in rates_per_s)
+    return analyse(replace(stored, paces=paces))
+
+
+def test_every_rate_of_an_open_loop_has_a_table_of_its_own_behind_the_closed_loop() -> None:
+    of = [cell("a"), at_rate("a", 30), at_rate("a", 90), cell("b"), at_rate("b", 30), at_rate("b", 90)]
+    tables = paced(of, {}).tables
+    assert [(table.rate_percent, [row.name for row in table.rows]) for table in tables] == [
+        (0, ["a", "b"]),
+        (30, ["a", "b"]),
+        (90, ["a", "b"]),
+    ]
+    assert [row.ranking for table in tables[1:] for row in table.rows] == [None] * 4
+
+
+def test_a_table_of_an_open_loop_is_headed_by_its_rate() -> None:
+    slow = at_rate("a", 30)
+    closed, opened = paced([cell("a"), slow], {slow.id: 1234.4}).tables
+    assert opened.rate_per_s == 1234.4
+    assert title(closed, (opened,)) == "plaintext, HTTP/1.1, 1 worker, 64 connections, driven by fake"
+    assert title(opened, (closed,)).removeprefix("plaintext, HTTP/1.1, 1 worker, 64 connections, ") == (
+        "at 30 % of the slowest one's capacity, 1,234 requests/s, driven by builtin"
+    )
+    assert places((closed, opened)) == ["closed loop, driven by fake", "open loop at 30 %, driven by builtin"]
+
+
+def test_a_rate_that_is_not_known_is_not_told() -> None:
+    (table,) = paced([at_rate("a", 60)], {}).tables
+    assert title(table, ()) == "plaintext, HTTP/1.1, 1 worker, 64 connections, at 60 % of the slowest one's capacity"
 
 
 # names

@@ -187,6 +187,16 @@ def test_a_ratio_pairs_the_rounds_so_that_what_both_sides_share_cancels() -> Non
     assert [found.value, found.low, found.high] == pytest.approx([2, 2, 2])
 
 
+def test_a_surer_interval_is_wider_and_there_is_none_where_the_rounds_are_too_few_for_it() -> None:
+    values = [100.0, 103.0, 98.0, 101.0, 97.0, 105.0, 99.0, 102.0]
+    usual, surer, too_sure = (stats.estimate(values, alpha) for alpha in (0.05, 0.01, 0.001))
+    assert [surer.low, surer.high] == pytest.approx([97, 105])
+    assert usual.low is not None
+    assert 97 < usual.low < usual.value == surer.value == too_sure.value
+    assert (too_sure.low, too_sure.high, too_sure.n) == (None, None, 8)
+    assert stats.ratio(values, [1.0] * 8, 0.01) == surer
+
+
 def test_a_ratio_of_few_rounds_is_the_bare_median_of_the_round_ratios() -> None:
     found = stats.ratio([2.0, 30.0, 8.0], [1.0, 10.0, 2.0])
     assert found.value == pytest.approx(3)
