@@ -7,7 +7,7 @@ from functools import cache
 from itertools import product
 from typing import NamedTuple
 
-from servermatrix.config.axes import DEFAULT, SHARED_AXES
+from servermatrix.config.axes import DEFAULT, SHARED_AXES, percent, shown_rate
 from servermatrix.config.matrix import ExcludeEntry, IncludeEntry, Matrix
 from servermatrix.config.options import canonical, offers
 from servermatrix.contracts import Option, Server
@@ -21,7 +21,7 @@ class Draft(NamedTuple):
     """A combination before defaults: a tuple, for there may be 100,000 of them.
 
     `options` are those that the matrix lists for the server, `added` those that `include` gave it beyond. `streams` is 0
-    where the protocol has none.
+    where the protocol has none, `rate` is 0 in a closed loop.
     """
 
     server: str
@@ -32,6 +32,7 @@ class Draft(NamedTuple):
     connections: int
     streams: int = 0
     requests_per_connection: int = 0
+    rate: int = 0
     python: str = DEFAULT
     requires: str = DEFAULT
     added: Pairs = ()
@@ -40,6 +41,8 @@ class Draft(NamedTuple):
         """Return the canonical value of a shared axis; None where the axis does not apply."""
         if name == "streams" and not self.streams:
             return None
+        if name == "rate":
+            return shown_rate(self.rate) if self.rate else None
         return str(getattr(self, name))
 
 
@@ -69,7 +72,8 @@ def expand(matrix: Matrix, servers: Mapping[str, Server]) -> tuple[list[Draft], 
     entry added may be overwritten. An entry that could be added nowhere becomes a combination of its own, which later
     entries leave alone; it may bring back what was excluded. Other than on GitHub, an entry is not added where the
     server lacks the option or the value, and a combination of its own needs a server and takes the first value of
-    each shared axis and the plug-in's defaults.
+    each shared axis and the plug-in's defaults. Combinations of a closed loop have no rate: an entry with one is about those
+    of an open loop alone, and a combination of its own has the rate that its entry names, else none.
     """
     kept, removed = _exclude(matrix.exclude, _product(matrix), servers)
     return _include(matrix, kept, servers), removed
@@ -77,7 +81,7 @@ def expand(matrix: Matrix, servers: Mapping[str, Server]) -> tuple[list[Draft], 
 
 def _product(matrix: Matrix) -> Iterator[Draft]:
     axes = matrix.axes
-    rest = tuple(product(axes.requests_per_connection, axes.python, axes.requires))
+    rest = tuple(product(axes.requests_per_connection, (0, *axes.rate), axes.python, axes.requires))
     for server, options in matrix.servers:
         names = tuple(name for name, _ in options)
         for values in product(*(values for _, values in options)):
@@ -142,7 +146,7 @@ def _own_draft(matrix: Matrix, entry: IncludeEntry, servers: Mapping[str, Server
             (f"matrix.yaml: include {{{shown}}} extends no combination, and without `server` it cannot become one of its own",)
         )
     options = servers[values["server"]].options
-    first = {axis: str(getattr(matrix.axes, axis)[0]) for axis in SHARED_AXES} | values
+    first = {axis: str(getattr(matrix.axes, axis)[0]) for axis in SHARED_AXES if axis != "rate"} | values
     return Draft(
         server=values["server"],
         options=tuple((key, canonical(options[key], value)) for key, value in entry if key in options),
@@ -152,6 +156,7 @@ def _own_draft(matrix: Matrix, entry: IncludeEntry, servers: Mapping[str, Server
         connections=int(first["connections"]),
         streams=int(first["streams"]) if first["protocol"] in HTTP2 else 0,
         requests_per_connection=int(first["requests_per_connection"]),
+        rate=percent(first.get("rate", "")),
         python=first["python"],
         requires=first["requires"],
     )

@@ -1,4 +1,4 @@
-"""Which load generator drives which protocol: the wished one, else the best for it, else its substitute or nothing."""
+"""Which load generator drives which lane: the wished one, else the best for it, else its substitute or nothing."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from pathlib import Path
 
 from servermatrix.contracts import LoadGenerator
 from servermatrix.errors import Unfit, UsageProblem
+from servermatrix.lanes import OPEN_LOOP
 from servermatrix.measure import tools
 from servermatrix.suggest import did_you_mean, listed
 
-PREFERRED: Mapping[str, str] = {"h1": "wrk", "h1s": "wrk", "h2c": "h2load", "h2": "h2load"}
+PREFERRED: Mapping[str, str] = {"h1": "wrk", "h1s": "wrk", "h2c": "h2load", "h2": "h2load", OPEN_LOOP: "builtin"}
 LAST = "h2load"  # for what a plug-in calls otherwise: it does not speak that, and says so
 FALLBACK: Mapping[str, str] = {"h1": "builtin"}
 
@@ -43,14 +44,23 @@ class Search:
     environment: Mapping[str, str] | None = None
 
 
-def choose_generators(search: Search, wished: str | None, protocols: Iterable[str]) -> dict[str, Generator]:
-    """Return by protocol what drives it; Unfit when the wished one is not to be had."""
-    names = {protocol: wished or PREFERRED.get(protocol, LAST) for protocol in protocols}
+def choose_generators(search: Search, wished: str | None, lanes: Iterable[str]) -> dict[str, Generator]:
+    """Return by lane what drives it; Unfit when the wished one is not to be had.
+
+    A wished generator that cannot send at a fixed rate leaves the open loop to the one that can.
+    """
+    names = {lane: wished if wished and _suits(search, wished, lane) else PREFERRED.get(lane, LAST) for lane in lanes}
     found = {name: find_generator(search, name) for name in dict.fromkeys(names.values())}
-    for generator in found.values() if wished else ():
-        if generator.missing:
+    for generator in found.values():
+        if generator.name == wished and generator.missing:
             raise Unfit(generator.missing, generator.tip)
-    return {protocol: _or_fallback(search, found[name], protocol) for protocol, name in names.items()}
+    return {lane: _or_fallback(search, found[name], lane) for lane, name in names.items()}
+
+
+def _suits(search: Search, wished: str, lane: str) -> bool:
+    """Tell whether the wish is about this lane; what does not exist is refused where it is looked for."""
+    plugin = search.plugins.get(wished)
+    return lane != OPEN_LOOP or plugin is None or plugin.open_loop or plugin.simulate is not None
 
 
 def find_generator(search: Search, name: str) -> Generator:
@@ -69,11 +79,11 @@ def find_generator(search: Search, name: str) -> Generator:
     return Generator(name=name, plugin=plugin, program=found.path, env=found.env, version=version)
 
 
-def _or_fallback(search: Search, generator: Generator, protocol: str) -> Generator:
-    """Go on with the substitute for this protocol where there is one, and say so."""
-    if not generator.missing or protocol not in FALLBACK:
+def _or_fallback(search: Search, generator: Generator, lane: str) -> Generator:
+    """Go on with the substitute for this lane where there is one, and say so."""
+    if not generator.missing or lane not in FALLBACK:
         return generator
-    name = FALLBACK[protocol]
+    name = FALLBACK[lane]
     plugin = search.plugins[name]
     notice = f"{generator.missing}; going on with the built-in generator. For {generator.name}, {generator.tip}"
     return Generator(name=name, plugin=plugin, version=plugin.version(""), notice=notice)

@@ -2,34 +2,44 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 
-from servermatrix.analysis.grouping import table_key
 from servermatrix.analysis.stats import rounds_needed
+from servermatrix.duplicate import measured_twice
+from servermatrix.effort import estimate_s, largest_table
 from servermatrix.model import Plan
-from servermatrix.plan import estimate_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlook:
-    """The expected time in seconds, the cells of the largest table, and the rounds before its rows can be told apart."""
+    """The expected time in seconds, the cells, the rows of the largest table, and the rounds before they can be told apart.
+
+    `cells` are those of closed loops, `open_cells` those at a fixed rate; `twice` is the id of the one that is measured twice,
+    empty where none is, and it counts once. `steps` are the starts of all rounds, and `looks` the rounds after which a run with a
+    budget may leave cells out or end.
+    """
 
     seconds: float
     cells: int
+    open_cells: int
+    twice: str
     steps: int
     largest_table: int
     rounds_needed: int
+    looks: tuple[int, ...] = ()
 
 
 def outlook(plan: Plan) -> Outlook:
     """Look ahead at a plan."""
-    tables = Counter(map(table_key, plan.cells))
-    largest = max(tables.values())
+    largest, twice = largest_table(plan), measured_twice(plan)
+    opened = sum(cell.load.rate_percent > 0 for cell in plan.cells)
     return Outlook(
         seconds=estimate_s(plan),
-        cells=len(plan.cells),
+        cells=len(plan.cells) - opened - (twice is not None),
+        open_cells=opened,
+        twice=twice.id if twice else "",
         steps=len(plan.cells) * plan.rounds,
         largest_table=largest,
         rounds_needed=rounds_needed(largest * (largest - 1) // 2),
+        looks=tuple(look.round for look in plan.looks),
     )

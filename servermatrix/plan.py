@@ -1,27 +1,24 @@
-"""Matrix -> Plan: every cell once, with what is excluded and why, how long it takes, and the choice of cells by id."""
+"""Matrix -> Plan: every cell once, with what is excluded and why, and the choice of cells by id."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import cache
 from itertools import islice
 
 from servermatrix.config.axes import DEFAULT
 from servermatrix.config.matrix import Matrix
 from servermatrix.contracts import Launch, LoadGenerator, Server
+from servermatrix.duplicate import with_duplicate
 from servermatrix.errors import ConfigProblems, NothingSelected, UsageProblem
 from servermatrix.expand import Draft, Pairs, effective, expand
 from servermatrix.globs import any_matches
+from servermatrix.lanes import NO_CAPACITY, Drivers, closed_twin, lane, without_capacity
 from servermatrix.model import App, Cell, Excluded, Load, Plan
 from servermatrix.suggest import did_you_mean, listed
 
-# Protocol -> the generator that drives it: its name and its plug-in.
-Drivers = Mapping[str, tuple[str, LoadGenerator]]
-
 EXCLUDED_BY_USER = "excluded by matrix.yaml"
-STEP_OVERHEAD_S = 0.9
-PROOF_S = 1.0
 
 
 def make_plan(
@@ -32,19 +29,24 @@ def make_plan(
     seed: int,
     *,
     keep: tuple[str, ...] = (),
+    missing: Collection[str] = (),
 ) -> Plan:
-    """Combine the matrix into cells; `keep` selects ids by glob.
+    """Combine the matrix into cells, one of which is measured twice.
+
+    `keep` selects ids by glob; a cell of an open loop brings the closed loop that its rate is a part of. `missing` are the
+    generators known not to be here.
 
     Raises ConfigProblems when the matrix leaves no cell, NothingSelected when `keep` does not, UsageProblem for an app
     that is not in `apps`.
     """
     _check_apps(matrix, apps)
-    cells, excluded = _sorted_out(matrix, servers, _builder(matrix, servers, drivers), _objector(servers, apps, drivers))
+    found = _sorted_out(matrix, servers, _builder(matrix, servers, drivers), _objector(servers, apps, drivers))
+    cells, excluded = _with_capacity(*found)
     if not cells:
         raise ConfigProblems((_no_cells(excluded),))
     if keep:
         cells, excluded = _selected(cells, excluded, keep)
-    return Plan(
+    chosen = Plan(
         cells=tuple(cells.values()),
         excluded=tuple(excluded.values()),
         apps=tuple(apps[name] for name in dict.fromkeys(cell.app for cell in cells.values())),
@@ -52,6 +54,7 @@ def make_plan(
         seed=seed,
         noise=matrix.noise,
     )
+    return with_duplicate(chosen, missing)
 
 
 def _sorted_out(
@@ -71,6 +74,15 @@ def _sorted_out(
     }
     excluded |= {cell_id: Excluded(id=cell_id, reason=reason) for cell_id, reason in reasons.items() if reason is not None}
     return {cell_id: cell for cell_id, cell in found.items() if reasons[cell_id] is None}, excluded
+
+
+def _with_capacity(cells: dict[str, Cell], excluded: dict[str, Excluded]) -> tuple[dict[str, Cell], dict[str, Excluded]]:
+    """Exclude the cells of an open loop whose rate nothing would set."""
+    lost = without_capacity(cells)
+    if not lost:
+        return cells, excluded
+    kept = {cell_id: cell for cell_id, cell in cells.items() if cell_id not in lost}
+    return kept, excluded | {cell_id: Excluded(id=cell_id, reason=NO_CAPACITY) for cell_id in cells if cell_id in lost}
 
 
 def impossible(
@@ -108,9 +120,9 @@ def _builder(matrix: Matrix, servers: Mapping[str, Server], drivers: Drivers) ->
         return _setting(servers[server], chosen, protocol)
 
     @cache
-    def load(protocol: str, connections: int, streams: int, requests_per_connection: int) -> Load:
+    def load(protocol: str, connections: int, streams: int, requests_per_connection: int, rate: int) -> Load:
         return Load(
-            generator=drivers[protocol][0],
+            generator=drivers[lane(protocol, rate)][0],
             connections=connections,
             threads=matrix.load.threads,
             duration_s=matrix.load.duration_s,
@@ -118,6 +130,7 @@ def _builder(matrix: Matrix, servers: Mapping[str, Server], drivers: Drivers) ->
             windows=matrix.load.windows,
             streams=max(1, streams),
             requests_per_connection=requests_per_connection,
+            rate_percent=rate,
         )
 
     def build(draft: Draft) -> Cell:
@@ -129,7 +142,7 @@ def _builder(matrix: Matrix, servers: Mapping[str, Server], drivers: Drivers) ->
             protocol=draft.protocol,
             workers=draft.workers,
             app=draft.app,
-            load=load(draft.protocol, draft.connections, draft.streams, draft.requests_per_connection),
+            load=load(draft.protocol, draft.connections, draft.streams, draft.requests_per_connection, draft.rate),
             interface=found.interface,
             python="" if draft.python == DEFAULT else draft.python,
             requires=() if draft.requires == DEFAULT else tuple(draft.requires.split()),
@@ -153,18 +166,27 @@ def _objector(servers: Mapping[str, Server], apps: Mapping[str, App], drivers: D
     of_server = _server_objector(servers)
 
     def object_to(cell: Cell) -> str | None:
-        said, (generator, plugin), load = of_server(cell), drivers[cell.protocol], cell.load
-        if said is not None:
+        if (said := of_server(cell)) is not None:
             return said
-        if cell.protocol not in plugin.protocols:
-            return f"{generator} does not speak {cell.protocol}"
-        if load.requests_per_connection and not plugin.reconnects:
-            return f"{generator} keeps its connections: it cannot open a new one per {load.requests_per_connection} requests"
+        if (said := _unable(cell, *drivers[lane(cell.protocol, cell.load.rate_percent)])) is not None:
+            return said
         if apps[cell.app].target_for(cell.interface) is None:
             return f"the app {cell.app} is not written for {cell.interface.upper()}"
         return None
 
     return object_to
+
+
+def _unable(cell: Cell, generator: str, plugin: LoadGenerator) -> str | None:
+    """Say why a generator cannot drive a cell."""
+    reuse, at_a_rate = cell.load.requests_per_connection, cell.load.rate_percent > 0
+    if cell.protocol not in plugin.protocols:
+        spoken = f"sends at a fixed rate in {listed(plugin.protocols)} only, not in" if at_a_rate else "does not speak"
+        return f"{generator} {spoken} {cell.protocol}"
+    if reuse and (at_a_rate or not plugin.reconnects):
+        keeps = "keeps its connections at a fixed rate" if at_a_rate else "keeps its connections"
+        return f"{generator} {keeps}: it cannot open a new one per {reuse} requests"
+    return None
 
 
 def _server_objector(servers: Mapping[str, Server]) -> Callable[[Cell], str | None]:
@@ -201,8 +223,11 @@ def _no_cells(excluded: Mapping[str, Excluded]) -> str:
 def _selected(
     cells: dict[str, Cell], excluded: dict[str, Excluded], keep: tuple[str, ...]
 ) -> tuple[dict[str, Cell], dict[str, Excluded]]:
-    chosen = {cell_id: cell for cell_id, cell in cells.items() if any_matches(cell_id, keep)}
+    wanted = {cell_id: cell for cell_id, cell in cells.items() if any_matches(cell_id, keep)}
+    twins = {closed_twin(cell).id for cell in wanted.values() if cell.load.rate_percent}
+    selected = {cell_id: cell for cell_id, cell in cells.items() if cell_id in wanted or cell_id in twins}
     left_out = {cell_id: item for cell_id, item in excluded.items() if any_matches(cell_id, keep)}
+    chosen, left_out = _with_capacity(selected, left_out)
     if chosen:
         return chosen, left_out
     for item in left_out.values():
@@ -218,33 +243,3 @@ def _check_apps(matrix: Matrix, apps: Mapping[str, App]) -> None:
     for name in matrix.axes.app:
         if name not in apps:
             raise UsageProblem(f"there is no app {name!r}; there are {listed(apps)}{did_you_mean(name, apps)}")
-
-
-def seconds_per_step(load: Load) -> float:
-    """Return how long a start of a server takes, in seconds: its load and what goes on around it."""
-    return load.warmup_s + load.windows * load.duration_s + STEP_OVERHEAD_S
-
-
-def estimate_s(plan: Plan) -> float:
-    """Return how long the run takes, in seconds, if nothing has to be repeated."""
-    return _proofs_s(plan) + plan.rounds * _round_s(plan)
-
-
-def fit_rounds(plan: Plan, budget_s: float) -> Plan:
-    """Return the plan with as many rounds as fit into the seconds; UsageProblem when not even one does."""
-    rounds = int((budget_s - _proofs_s(plan)) / _round_s(plan))
-    if rounds < 1:
-        need_s = _proofs_s(plan) + _round_s(plan)
-        raise UsageProblem(
-            f"{budget_s:.0f} s are too short: one round of {len(plan.cells)} cells takes {need_s:.0f} s",
-            "choose fewer cells with -k, or a shorter --duration",
-        )
-    return replace(plan, rounds=rounds)
-
-
-def _round_s(plan: Plan) -> float:
-    return sum(seconds_per_step(cell.load) for cell in plan.cells)
-
-
-def _proofs_s(plan: Plan) -> float:
-    return PROOF_S * len({(cell.setting, cell.protocol, cell.workers) for cell in plan.cells})

@@ -15,8 +15,10 @@ from servermatrix.config import applications
 from servermatrix.config.matrix import Matrix, read_matrix
 from servermatrix.config.overrides import Overrides, override
 from servermatrix.contracts import LoadGenerator, Server
+from servermatrix.effort import fit_budget
 from servermatrix.errors import Unfit
 from servermatrix.generators import Generator, Search, choose_generators, find_generator
+from servermatrix.lanes import OPEN_LOOP, Drivers, lanes
 from servermatrix.model import App, Cell, Plan, RunHeader
 
 
@@ -96,7 +98,7 @@ def tools_folder() -> Path:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ingredients:
-    """What a plan is made from; `chosen` says by protocol which generator drives it, `search` where they are looked for."""
+    """What a plan is made from; `chosen` says by lane which generator drives it, `search` where they are looked for."""
 
     matrix: Matrix
     servers: Mapping[str, Server]
@@ -105,9 +107,14 @@ class Ingredients:
     chosen: Mapping[str, Generator]
 
     @property
-    def drivers(self) -> plan.Drivers:
-        """Return by protocol the generator's name and plug-in."""
-        return {protocol: (generator.name, generator.plugin) for protocol, generator in self.chosen.items()}
+    def drivers(self) -> Drivers:
+        """Return by lane the generator's name and plug-in."""
+        return {lane: (generator.name, generator.plugin) for lane, generator in self.chosen.items()}
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Name the generators that were looked for and are not here."""
+        return frozenset(generator.name for generator in self.chosen.values() if generator.missing)
 
 
 def gather(wishes: Wishes) -> Ingredients:
@@ -121,7 +128,7 @@ def gather(wishes: Wishes) -> Ingredients:
     if wishes.overrides.app is not None:
         apps[wishes.overrides.app.name] = wishes.overrides.app
     search = Search(plugins=generators, tools_dir=tools_folder(), tools=False)
-    chosen = choose_generators(search, matrix.load.generator, matrix.protocols())
+    chosen = choose_generators(search, matrix.load.generator, (*matrix.protocols(), OPEN_LOOP))
     return Ingredients(matrix=matrix, servers=servers, apps=apps, search=search, chosen=chosen)
 
 
@@ -130,30 +137,36 @@ def prepare(wishes: Wishes, *, find_tools: bool = True) -> Prepared:
     found = gather(wishes)
     seed = wishes.overrides.seed
     seed = secrets.randbelow(2**31) if seed is None else seed
-    made = plan.make_plan(found.matrix, found.servers, found.apps, found.drivers, seed, keep=wishes.keep)
+    made = _planned(found, wishes, seed)
     if find_tools:
         named, found = found, _with_tools(found, made)
-        if found.drivers != named.drivers:
-            made = plan.make_plan(found.matrix, found.servers, found.apps, found.drivers, seed, keep=wishes.keep)
+        if found.drivers != named.drivers or found.missing:
+            made = _planned(found, wishes, seed)
     if wishes.overrides.budget_s is not None:
-        made = plan.fit_rounds(made, wishes.overrides.budget_s)
+        made = fit_budget(made, wishes.overrides.budget_s, found.missing)
     return Prepared(
         plan=made,
         servers=found.servers,
         apps=found.apps,
         witness=applications.builtin_app("witness"),
-        generators=used_generators(made, {found.chosen[name].name: found.chosen[name] for name in _protocols(made)}),
+        generators=used_generators(made, _by_name(found, made)),
     )
+
+
+def _planned(found: Ingredients, wishes: Wishes, seed: int) -> Plan:
+    return plan.make_plan(found.matrix, found.servers, found.apps, found.drivers, seed, keep=wishes.keep, missing=found.missing)
 
 
 def _with_tools(found: Ingredients, made: Plan) -> Ingredients:
     """Look for the generators of the cells that were selected; what only the others would need may be missing."""
-    chosen = choose_generators(replace(found.search, tools=True), found.matrix.load.generator, _protocols(made))
+    chosen = choose_generators(replace(found.search, tools=True), found.matrix.load.generator, lanes(made.cells))
     return replace(found, chosen={**found.chosen, **chosen})
 
 
-def _protocols(made: Plan) -> tuple[str, ...]:
-    return tuple(dict.fromkeys(cell.protocol for cell in made.cells))
+def _by_name(found: Ingredients, made: Plan) -> dict[str, Generator]:
+    """Return the generators of a plan by name; one that stands in for another says so, whatever else it drives."""
+    used = sorted((found.chosen[lane] for lane in lanes(made.cells)), key=lambda generator: bool(generator.notice))
+    return {generator.name: generator for generator in used}
 
 
 def impossible(wishes: Wishes) -> tuple[tuple[Cell, str], ...]:
@@ -182,6 +195,8 @@ def prepare_stored(header: RunHeader, plugin_folders: tuple[Path, ...]) -> Prepa
         rounds=header.rounds,
         seed=header.seed,
         noise=header.noise,
+        looks=header.looks,
+        budget_s=header.budget_s,
     )
     for cell in stored.cells:
         if cell.server not in servers:

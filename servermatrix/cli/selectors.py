@@ -25,7 +25,13 @@ SELECTORS = (
         "--matrix", type=click.Path(path_type=Path), help="Configuration; default: ./matrix.yaml, else the shipped one."
     ),
     click.option("--profile", default="quick", show_default=True, metavar="NAME", help="Profile of the configuration."),
-    click.option("-k", "keep", multiple=True, metavar="GLOB", help="Keep the cells whose id matches (* and ?); repeatable."),
+    click.option(
+        "-k",
+        "keep",
+        multiple=True,
+        metavar="GLOB",
+        help="Keep the cells whose id matches (* and ?), a rate with its closed loop; repeatable.",
+    ),
     click.option("-s", "sets", multiple=True, type=Axis(), help="Set an axis or a server option for this run; repeatable."),
     click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="Starts of every server."),
     click.option("--duration", type=Seconds(), help="Length of a window, whole seconds."),
@@ -34,7 +40,11 @@ SELECTORS = (
     click.option("--connections", type=Counts(), help="Open connections, in all."),
     click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the generator, sharing the connections."),
     click.option("--seed", type=int, metavar="N", help="Seed of the order of the rounds."),
-    click.option("--budget", type=Seconds(), help="As many rounds as fit into this time."),
+    click.option(
+        "--budget",
+        type=Seconds(),
+        help="Time to fill with rounds: looks after fixed rounds, drops clear losers, stops when the groups are resolved.",
+    ),
     click.option("--load", "generator", metavar="NAME", help="Load generator; default: wrk for HTTP/1.1, h2load for HTTP/2."),
     click.option("--runners", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="More plug-ins; repeatable."),
 )

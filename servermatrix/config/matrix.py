@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from servermatrix.config.axes import SHARED_AXES, Axes, canonical_axis
+from servermatrix.config.axes import SHARED_AXES, Axes, canonical_axis, percent
 from servermatrix.config.names import Known, check_names, options_of
 from servermatrix.config.options import canonical, offers
 from servermatrix.config.shape import AxesShape, MatrixShape, read_shape
@@ -168,6 +168,7 @@ def _axes(shape: AxesShape) -> Axes:
         connections=shape.connections,
         streams=shape.streams,
         requests_per_connection=shape.requests_per_connection,
+        rate=tuple(map(percent, shape.rate)),
         python=shape.python,
         requires=tuple(canonical_axis("requires", value) for value in shape.requires),
     )

@@ -5,7 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from servermatrix.config.axes import COUNTS, SHARED_AXES, Axes, canonical_axis, wrong_count, wrong_python, wrong_requirements
+from servermatrix.config.axes import (
+    COUNTS,
+    SHARED_AXES,
+    Axes,
+    canonical_axis,
+    wrong_count,
+    wrong_python,
+    wrong_rate,
+    wrong_requirements,
+)
 from servermatrix.config.options import canonical, named_values, offered, offers, repeated, whole
 from servermatrix.config.text import Fields, Mistake, Node, Place, Row, Word, child, words
 from servermatrix.contracts import LoadGenerator, Option, Server
@@ -79,6 +88,8 @@ def _check_axis(axis: str, given: Iterable[Word], known: Known) -> Iterator[Mist
             yield from _check_words(given, axis, known.apps)
         case "requires":
             yield from (_wrong(word, sentence) for word in given if (sentence := wrong_requirements(_text(word))))
+        case "rate":
+            yield from (_wrong(word, sentence) for word in given if (sentence := wrong_rate(_text(word))))
         case "python":
             yield from (_wrong(word, sentence) for word in given if (sentence := wrong_python(_text(word))))
         case _:

@@ -6,7 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from servermatrix.config.axes import COUNTS, SHARED_AXES, Axes, canonical_axis, wrong_python, wrong_requirements
+from servermatrix.config.axes import (
+    COUNTS,
+    SHARED_AXES,
+    Axes,
+    canonical_axis,
+    percent,
+    wrong_python,
+    wrong_rate,
+    wrong_requirements,
+)
 from servermatrix.config.matrix import LoadSettings, Matrix
 from servermatrix.config.options import canonical, named_values, offered, offers, whole
 from servermatrix.contracts import Option, Server
@@ -104,6 +113,8 @@ def _set_axis(axes: Axes, axis: str, values: tuple[str, ...], servers: Mapping[s
     match axis:
         case "app":
             return replace(axes, app=values)
+        case "rate":
+            return replace(axes, rate=_rates(values))
         case "python":
             return replace(axes, python=_pythons(values))
         case "requires":
@@ -130,6 +141,13 @@ def _check_protocols(values: tuple[str, ...], servers: Mapping[str, Server]) -> 
     for value in values:
         if value not in spoken:
             raise UsageProblem(f"{value!r} is not one of {listed(spoken)}{did_you_mean(value, spoken)}")
+
+
+def _rates(values: tuple[str, ...]) -> tuple[int, ...]:
+    for value in values:
+        if sentence := wrong_rate(value):
+            raise UsageProblem(f"rate: {value!r} {sentence}")
+    return tuple(dict.fromkeys(map(percent, values)))
 
 
 def _pythons(values: tuple[str, ...]) -> tuple[str, ...]:

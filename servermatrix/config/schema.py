@@ -41,7 +41,7 @@ def matrix_schema(
 
 def _keys(known: Known) -> Schema:
     servers = {name: _server(server) for name, server in known.servers.items()}
-    axes = {name: _one_or_more(schema) for name, schema in _axes(known).items()}
+    axes = {name: _one_or_more(schema, fewest=int(name != "rate")) for name, schema in _axes(known).items()}
     load: Schema = {
         "generator": {"description": "the one to use instead of the best that is installed", "enum": tuple(known.generators)},
         "threads": {"description": "threads of the generator; connections are a multiple of them", **_COUNT},
@@ -68,8 +68,8 @@ def _object(properties: Schema) -> Schema:
     return {"type": "object", "additionalProperties": False, "properties": properties}
 
 
-def _one_or_more(item: Schema) -> Schema:
-    return {"anyOf": [item, {"type": "array", "items": item, "minItems": 1, "uniqueItems": True}]}
+def _one_or_more(item: Schema, fewest: int = 1) -> Schema:
+    return {"anyOf": [item, {"type": "array", "items": item, "minItems": fewest, "uniqueItems": True}]}
 
 
 def _server(server: Server) -> Schema:
@@ -104,6 +104,11 @@ def _axes(known: Known) -> Mapping[str, Schema]:
         "connections": _COUNT,
         "streams": {"description": "requests in flight per connection, HTTP/2 only", **_COUNT},
         "requests_per_connection": {"description": "then a new connection; 0: never", "type": "integer", "minimum": 0},
+        "rate": {
+            "description": "fixed rates, in % of what the slowest serves",
+            "type": "string",
+            "pattern": "^0*[1-9][0-9]? ?%$",
+        },
         "python": {"description": "default, a version such as 3.13, or a path", "type": ["string", "number"]},
         "requires": {"description": "default, or requirements such as uvicorn==0.52.0", "type": "string"},
     }

@@ -40,6 +40,7 @@ def _mapped(value: object) -> object:
 Positive = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_listed), Field(min_length=1)]
+Rates = Annotated[tuple[str, ...], BeforeValidator(_listed)]
 Numbers = Annotated[tuple[Positive, ...], BeforeValidator(_listed), Field(min_length=1)]
 Naturals = Annotated[tuple[Natural, ...], BeforeValidator(_listed), Field(min_length=1)]
 
@@ -59,6 +60,7 @@ class AxesShape(Shape):
     connections: Numbers = _UNSAID.connections
     streams: Numbers = _UNSAID.streams
     requests_per_connection: Naturals = _UNSAID.requests_per_connection
+    rate: Rates = ()
     python: Words = _UNSAID.python
     requires: Words = _UNSAID.requires
 

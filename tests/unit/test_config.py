@@ -48,6 +48,7 @@ axes:
   connections: [64, 128]
   streams: [1, 10]
   requests_per_connection: [0, 100]
+  rate: [30%, 60 %, 090%]
   python: [default, 3.10, /opt/python3]
   requires: [default, 'uvloop<0.23 uvicorn==0.52.0']
 load: {duration: 1m, warmup: 0s, windows: 3, threads: 2, generator: wrk}
@@ -78,6 +79,7 @@ def test_a_whole_file_is_read(tmp_path: Path) -> None:
             connections=(64, 128),
             streams=(1, 10),
             requests_per_connection=(0, 100),
+            rate=(30, 60, 90),
             python=("default", "3.10", "/opt/python3"),
             requires=("default", "uvicorn==0.52.0 uvloop<0.23"),
         ),
@@ -99,6 +101,7 @@ def test_servers_alone_are_enough(tmp_path: Path) -> None:
         connections=(64,),
         streams=(1,),
         requests_per_connection=(0,),
+        rate=(),
         python=("default",),
         requires=("default",),
     )
@@ -123,6 +126,13 @@ def test_keys_without_a_value_count_as_empty(tmp_path: Path) -> None:
         (
             "servers: {uvicorn: {}}\naxes: {streams: 08, requests_per_connection: 00, python: 3.13}",
             "servers: {uvicorn: {}}\naxes: {streams: [8], requests_per_connection: [0], python: ['3.13']}",
+        ),
+        ("servers: {uvicorn: {}}\naxes: {rate: 5 %}", "servers: {uvicorn: {}}\naxes: {rate: [5%]}"),
+        ("servers: {uvicorn: {}}\naxes: {rate: []}", "servers: {uvicorn: {}}"),
+        ("servers: {uvicorn: {}}\naxes: {rate: }", "servers: {uvicorn: {}}"),
+        (
+            "servers: {uvicorn: {}}\nexclude: [{rate: 05 %}]\ninclude: [{server: uvicorn, rate: 7 %}]",
+            "servers: {uvicorn: {}}\nexclude: [{rate: [5%]}]\ninclude: [{server: uvicorn, rate: 7%}]",
         ),
         (
             "servers: {uvicorn: {}}\naxes: {requires: 'UvLoop<0.23,>=0.22  uvicorn==0.52.0'}",
@@ -249,7 +259,7 @@ def shipped(profile: str) -> Matrix:
     return read_matrix(ROOT / "matrix.yaml", profile, load_servers(), load_generators(), app_names())
 
 
-@pytest.mark.parametrize("profile", ["quick", "smoke", "wide", "h2"])
+@pytest.mark.parametrize("profile", ["quick", "smoke", "wide", "h2", "latency"])
 def test_the_shipped_file_compares_the_four_servers(profile: str) -> None:
     assert [name for name, _ in shipped(profile).servers] == ["uvicorn", "gunicorn", "hypercorn", "granian"]
 

@@ -138,7 +138,7 @@ BASE = "servers: {uvicorn: {}}\n"
         pytest.param(
             BASE + "axes: {worker: [1]}",
             "2:8: axes.worker: is no key here; known are protocol, workers, app, connections, streams, requests_per_connection,"
-            " python, requires; did you mean 'workers'?",
+            " rate, python, requires; did you mean 'workers'?",
             id="a misspelt axis",
         ),
         pytest.param(
@@ -162,7 +162,7 @@ BASE = "servers: {uvicorn: {}}\n"
         pytest.param(
             BASE + "axes: {stream: 8}",
             "2:8: axes.stream: is no key here; known are protocol, workers, app, connections, streams, requests_per_connection,"
-            " python, requires; did you mean 'streams'?",
+            " rate, python, requires; did you mean 'streams'?",
             id="an axis in the singular",
         ),
         pytest.param(
@@ -172,6 +172,51 @@ BASE = "servers: {uvicorn: {}}\n"
         ),
         pytest.param(
             BASE + "axes: {streams: [1, 01]}", "2:21: axes.streams[1]: '01' stands here twice", id="a number of streams twice"
+        ),
+        pytest.param(
+            BASE + "axes: {rate: [30%, 60]}",
+            "2:20: axes.rate[1]: '60' is not a whole percentage from 1% to 99%; did you mean '60%'?",
+            id="a rate without its sign",
+        ),
+        pytest.param(
+            BASE + "axes: {rate: 250}",
+            "2:14: axes.rate: '250' is not a whole percentage from 1% to 99%",
+            id="a rate without its sign that would be none with it",
+        ),
+        pytest.param(
+            BASE + "axes: {rate: [0%]}",
+            "2:15: axes.rate[0]: '0%' is not a whole percentage from 1% to 99%",
+            id="a rate of nothing",
+        ),
+        pytest.param(
+            BASE + "axes: {rate: [99%, 100%]}",
+            "2:20: axes.rate[1]: '100%' is a rate with which no server keeps up: answers would come later and later;"
+            " the most is 99%",
+            id="a rate of all that a server serves",
+        ),
+        pytest.param(
+            BASE + "axes: {rate: 33.3%}",
+            "2:14: axes.rate: '33.3%' is not a whole percentage from 1% to 99%",
+            id="a part of a percent",
+        ),
+        pytest.param(BASE + "axes: {rate: [30%, 030 %]}", "2:20: axes.rate[1]: '030 %' stands here twice", id="a rate twice"),
+        pytest.param(BASE + "axes: {rate: {a: 30%}}", "2:14: axes.rate: a mapping is not a list", id="a mapping of rates"),
+        pytest.param(
+            BASE + "exclude: [{rate: [30%, half]}]",
+            "2:24: exclude[0].rate[1]: 'half' is not a whole percentage from 1% to 99%",
+            id="a word as a rate in an entry",
+        ),
+        pytest.param(
+            BASE + "include: [{server: uvicorn, rate: 120%}]",
+            "2:35: include[0].rate: '120%' is a rate with which no server keeps up: answers would come later and later;"
+            " the most is 99%",
+            id="too high a rate in an entry",
+        ),
+        pytest.param(
+            BASE + "axes: {rates: 30%}",
+            "2:8: axes.rates: is no key here; known are protocol, workers, app, connections, streams, requests_per_connection,"
+            " rate, python, requires; did you mean 'rate'?",
+            id="an axis in the plural",
         ),
         pytest.param(
             BASE + "axes: {requests_per_connection: -1}",
@@ -274,13 +319,13 @@ BASE = "servers: {uvicorn: {}}\n"
         pytest.param(
             BASE + "exclude: [{sever: uvicorn}]",
             "2:12: exclude[0].sever: 'sever' is not an axis or option; known are server, protocol, workers, app, connections,"
-            " streams, requests_per_connection, python, requires, loop, http, log, threads; did you mean 'server'?",
+            " streams, requests_per_connection, rate, python, requires, loop, http, log, threads; did you mean 'server'?",
             id="a misspelt key of an entry",
         ),
         pytest.param(
             BASE + "exclude: [{server: granian, http: h11}]",
             "2:29: exclude[0].http: 'http' is not an axis or option of granian; known are server, protocol, workers, app,"
-            " connections, streams, requests_per_connection, python, requires, loop, threads",
+            " connections, streams, requests_per_connection, rate, python, requires, loop, threads",
             id="an option of another server",
         ),
         pytest.param(

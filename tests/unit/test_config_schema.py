@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
+import pytest
+
 from servermatrix.config.applications import app_names
-from servermatrix.config.axes import COUNTS, SHARED_AXES
+from servermatrix.config.axes import COUNTS, SHARED_AXES, wrong_rate
 from servermatrix.config.schema import matrix_schema, schema_text
 from servermatrix.config.shape import AxesShape, LoadShape, MatrixShape, NoiseShape
 from servermatrix.contracts import Choice, Count, Flag, LoadGenerator, LoadStats, Option, Server
@@ -42,11 +45,11 @@ def schema() -> object:
     return json.loads(schema_text(servers, {"wrk": WRK}, ("json", "plaintext")))
 
 
-def item(node: object) -> object:
+def item(node: object, fewest: int = 1) -> object:
     """Return the schema of one value where one or a list of them may stand."""
     assert isinstance(node, dict)
     single, several = node["anyOf"]
-    assert several == {"type": "array", "items": single, "minItems": 1, "uniqueItems": True}
+    assert several == {"type": "array", "items": single, "minItems": fewest, "uniqueItems": True}
     return single
 
 
@@ -94,6 +97,15 @@ def test_the_shared_axes_offer_what_the_checks_accept() -> None:
         assert minimum == COUNTS[name] == follow(item(follow(axes, name)), "minimum")
     assert follow(item(follow(axes, "python")), "type") == ["string", "number"]
     assert follow(item(follow(axes, "requires")), "type") == "string"
+
+
+@pytest.mark.parametrize("text", ["1%", "30%", "60 %", "99%", "030%", "0%", "100%", "30", "half", "-5%", "1000%", "30%%", ""])
+def test_a_rate_is_one_for_editors_where_it_is_one_for_the_checks_and_there_need_be_none(text: str) -> None:
+    rate = item(follow(schema(), "$defs", "axes", "properties", "rate"), fewest=0)
+    pattern = follow(rate, "pattern")
+    assert isinstance(pattern, str)
+    assert (re.search(pattern, text) is not None) == (wrong_rate(text) is None)
+    assert follow(item(follow(schema(), "$defs", "exclude", "items", "properties", "rate")), "pattern") == pattern
 
 
 def test_entries_may_name_every_shared_axis() -> None:

@@ -11,6 +11,7 @@ from servermatrix.config.overrides import Overrides
 from servermatrix.contracts import LoadFailure, LoadGenerator, LoadStats
 from servermatrix.errors import Exit, NothingSelected, Unfit, UsageProblem
 from servermatrix.generators import Search, choose_generators, find_generator
+from servermatrix.lanes import OPEN_LOOP
 from servermatrix.model import Cell, Load, Plan
 from servermatrix.prepare import Prepared, Wishes, prepare, used_generators
 from tests.conftest import ROOT
@@ -164,6 +165,33 @@ def test_a_plan_none_of_whose_generators_is_here_is_refused_with_what_to_type(tm
     assert caught.value.tip == found["h2"].tip
 
 
+OPEN = {**PLUGINS, "builtin": replace(BUILTIN, open_loop=True)}
+
+
+def test_the_open_loop_is_driven_by_the_built_in_generator_whatever_drives_the_protocols(tmp_path: Path) -> None:
+    there = search(tmp_path, "wrk", "h2load")
+    assert chosen(there, None, ("h1", OPEN_LOOP)) == ["wrk", "builtin"]
+    assert chosen(there, "h2load", ("h1", OPEN_LOOP)) == ["h2load", "builtin"]
+    assert chosen(replace(there, plugins=OPEN), "builtin", ("h1", OPEN_LOOP)) == ["builtin", "builtin"]
+
+
+def test_a_wished_generator_that_can_send_at_a_fixed_rate_does(tmp_path: Path) -> None:
+    steady = replace(BUILTIN, open_loop=True)
+    there = replace(search(tmp_path, "wrk"), plugins={**OPEN, "steady": steady})
+    assert chosen(there, "steady", ("h1", OPEN_LOOP)) == ["steady", "steady"]
+
+
+def test_a_simulation_simulates_the_open_loop_too(tmp_path: Path) -> None:
+    fake = replace(BUILTIN, simulate=lambda _: pytest.fail("nothing is asked while choosing"))
+    there = replace(search(tmp_path), plugins={**OPEN, "fake": fake})
+    assert chosen(there, "fake", ("h1", OPEN_LOOP)) == ["fake", "fake"]
+
+
+def test_a_wished_generator_that_is_not_here_is_refused_although_the_open_loop_could_be_driven(tmp_path: Path) -> None:
+    with pytest.raises(Unfit, match="wrk missing"):
+        choose_generators(search(tmp_path), "wrk", (OPEN_LOOP, "h1"))
+
+
 # --- the shipped plug-ins, by what was typed
 
 
@@ -200,6 +228,53 @@ def test_without_any_program_only_plain_http_1_1_is_measured_and_the_rest_is_kep
         "wrk": True,
         "h2load": True,
     }
+
+
+@pytest.mark.parametrize("wrk", [True, False])
+@pytest.mark.parametrize("budget_s", [None, 600.0])
+def test_the_duplicate_is_never_a_cell_whose_generator_was_found_to_be_missing(
+    no_programs: Path, budget_s: float | None, *, wrk: bool
+) -> None:
+    if wrk:
+        put(no_programs, "wrk", "wrk 4.1.0 [epoll] Copyright (C) 2012 Will Glozer")
+    for seed in range(8):
+        rounds = None if budget_s else 6
+        overrides = Overrides(seed=seed, sets=(("protocol", ("h1", "h2c")),), rounds=rounds, budget_s=budget_s)
+        prepared = prepare(Wishes(matrix=ROOT / "matrix.yaml", profile="smoke", keep=("granian*",), overrides=overrides))
+        (again,) = (cell for cell in prepared.plan.cells if cell.duplicate)
+        assert (again.protocol, again.load.generator) == ("h1", "wrk" if wrk else "builtin")
+
+
+def with_rates(*rates: str, load: str | None = None, keep: tuple[str, ...] = ("granian*",)) -> Prepared:
+    overrides = Overrides(seed=1, sets=(("rate", rates),), generator=load)
+    return prepare(Wishes(matrix=ROOT / "matrix.yaml", profile="smoke", keep=keep, overrides=overrides))
+
+
+def test_the_generators_of_a_plan_with_rates_are_those_of_closed_and_open_loops(no_programs: Path) -> None:
+    put(no_programs, "wrk", "wrk 4.1.0 [epoll] Copyright (C) 2012 Will Glozer")
+    prepared = with_rates("30%", "90%")
+    assert {cell.load.label: cell.load.generator for cell in prepared.plan.cells} == {
+        "c64": "wrk",
+        "c64r30": "builtin",
+        "c64r90": "builtin",
+    }
+    assert list(prepared.generators) == ["wrk", "builtin"]
+    assert prepared.generators["builtin"].version
+    assert list(wished("h1").generators) == ["wrk"]
+
+
+@pytest.mark.usefixtures("no_programs")
+def test_that_the_built_in_generator_stands_in_for_wrk_is_said_although_it_drives_the_open_loop_anyway() -> None:
+    prepared = with_rates("30%")
+    assert {cell.load.generator for cell in prepared.plan.cells} == {"builtin"}
+    assert prepared.generators["builtin"].notice.startswith("wrk missing: ")
+
+
+@pytest.mark.usefixtures("no_programs")
+def test_a_simulation_with_rates_needs_no_other_generator() -> None:
+    prepared = with_rates("30%", load="fake")
+    assert list(prepared.generators) == ["fake"]
+    assert prepared.simulation is not None
 
 
 @pytest.mark.usefixtures("no_programs")

@@ -12,8 +12,9 @@ from servermatrix.config.overrides import Overrides
 from servermatrix.contracts import Choice, Count, Launch, LoadGenerator, LoadStats, Server
 from servermatrix.errors import ConfigProblems, Exit, NothingSelected, UsageProblem
 from servermatrix.globs import any_matches, matches
+from servermatrix.lanes import Drivers
 from servermatrix.model import App, Load, Noise, Plan
-from servermatrix.plan import Drivers, estimate_s, fit_rounds, impossible, make_plan, seconds_per_step
+from servermatrix.plan import impossible, make_plan
 from servermatrix.prepare import Wishes, prepare
 from tests.conftest import ROOT
 
@@ -413,25 +414,3 @@ def test_a_selection_of_what_is_excluded_is_refused_with_the_reason() -> None:
     with pytest.raises(NothingSelected, match="selects only what is excluded") as caught:
         plan(matrix, ("*uvloop*",))
     assert caught.value.tip == f"{UVLOOP}: excluded by matrix.yaml"
-
-
-def test_a_step_takes_its_load_and_what_goes_on_around_it() -> None:
-    load = Load(generator="wrk", connections=64, threads=1, duration_s=2, warmup_s=1, windows=3)
-    assert seconds_per_step(load) == pytest.approx(1 + 3 * 2 + 0.9)
-
-
-def test_an_estimate_counts_steps_and_one_proof_per_setting_protocol_and_workers() -> None:
-    matrix = replace(MATRIX, axes=replace(MATRIX.axes, app=("plaintext", "json")))
-    assert estimate_s(plan(matrix)) == pytest.approx(3 * 4 * 5.9 + 2)
-
-
-def test_a_budget_is_filled_with_rounds() -> None:
-    made = plan(MATRIX)
-    assert fit_rounds(made, 2 + 2 * 5.9 * 20 + 11.7).rounds == 20
-    assert fit_rounds(made, 60).cells == made.cells
-
-
-def test_a_budget_for_less_than_a_round_is_refused_with_what_a_round_takes() -> None:
-    with pytest.raises(UsageProblem, match="10 s are too short: one round of 2 cells takes 14 s") as caught:
-        fit_rounds(plan(MATRIX), 10)
-    assert caught.value.exit_code == Exit.USAGE

@@ -67,6 +67,7 @@ def test_a_shared_axis_is_set() -> None:
         ("connections", ("8",)),
         ("streams", ("1", "10")),
         ("requests_per_connection", ("0", "100")),
+        ("rate", ("30%", "60 %")),
         ("python", ("default", "3.11", "~/py/bin/python")),
         ("requires", ("default", "uvicorn==0.52.0")),
     )
@@ -77,6 +78,7 @@ def test_a_shared_axis_is_set() -> None:
         connections=(8,),
         streams=(1, 10),
         requests_per_connection=(0, 100),
+        rate=(30, 60),
         python=("default", "3.11", "~/py/bin/python"),
         requires=("default", "uvicorn==0.52.0"),
     )
@@ -95,6 +97,7 @@ def test_values_are_made_canonical_and_counted_once() -> None:
     assert setting(("workers", ("2", "02"))).axes.workers == (2,)
     assert setting(("app", ("json", "json"))).axes.app == ("json",)
     assert setting(("streams", ("08", "8")), ("protocol", ("h2",))).axes.streams == (8,)
+    assert setting(("rate", ("30%", "030 %"))).axes.rate == (30,)
     assert setting(("requires", ("b==1 A==2", "a==2 b==1"))).axes.requires == ("a==2 b==1",)
     assert changed(connections=(8, 8)).axes.connections == (8,)
 
@@ -136,6 +139,11 @@ def test_an_app_of_ones_own_is_the_only_app() -> None:
         ("streams", ("ten",), "streams takes whole numbers, not 'ten'"),
         ("stream", ("8",), r"no server of the matrix has 'stream'; known are .*; did you mean 'streams'\?"),
         ("requests_per_connection", ("-1",), "requests_per_connection takes whole numbers, not '-1'"),
+        ("rate", ("30%", "60"), r"rate: '60' is not a whole percentage from 1% to 99%; did you mean '60%'\?"),
+        ("rate", ("100%",), "rate: '100%' is a rate with which no server keeps up: .*; the most is 99%"),
+        ("rate", ("0%",), "rate: '0%' is not a whole percentage from 1% to 99%$"),
+        ("rate", ("none",), "rate: 'none' is not a whole percentage"),
+        ("rates", ("30%",), r"no server of the matrix has 'rates'; known are .*; did you mean 'rate'\?"),
         ("python", ("3.11", "python3"), "python: 'python3' is neither default, nor a version such as 3.13, nor a path"),
         ("python", ("defualt",), r"python: 'defualt' is neither .*; did you mean 'default'\?"),
         ("requires", ("uvicorn=0.52.0",), "requires: 'uvicorn=0.52.0' is no requirement set: .*; write name==version"),
@@ -202,6 +210,7 @@ def test_connections_of_include_entries_must_suit_the_threads_too() -> None:
         ("requires=gunicorn[fast,gevent]==27.0.1,uvicorn", "requires", ("gunicorn[fast,gevent]==27.0.1", "uvicorn")),
         ("python=3.11,~/py/bin/python", "python", ("3.11", "~/py/bin/python")),
         ("workers = 1 , 2", "workers", ("1", "2")),
+        ("rate=30%,60 %", "rate", ("30%", "60 %")),
     ],
 )
 def test_values_are_separated_by_commas_but_those_within_a_requirement(typed: str, axis: str, values: tuple[str, ...]) -> None:

@@ -1,0 +1,89 @@
+"""What a plan costs in time, and what a budget of time buys: rounds, and the looks at which a run may end early."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+
+from servermatrix.analysis.grouping import table_key
+from servermatrix.analysis.sequence import plan_looks
+from servermatrix.analysis.stats import ALPHA, MIN_ROUNDS
+from servermatrix.duplicate import with_duplicate
+from servermatrix.errors import UsageProblem
+from servermatrix.model import Cell, Load, Look, Plan
+
+STEP_OVERHEAD_S = 0.9
+PROOF_S = 1.0
+CALIBRATION_S = 3.0
+
+
+def seconds_per_step(load: Load) -> float:
+    """Return how long a start of a server takes, in seconds: its load and what goes on around it."""
+    return load.warmup_s + load.windows * load.duration_s + STEP_OVERHEAD_S
+
+
+def steps_s(cells: Iterable[Cell], rounds: int) -> float:
+    """Return how long so many rounds of these cells take, in seconds."""
+    return rounds * sum(seconds_per_step(cell.load) for cell in cells)
+
+
+def preparation_s(plan: Plan) -> float:
+    """Return how long it takes before the first round, in seconds: proofs of the settings, calibration of the generators."""
+    proofs = {(cell.setting, cell.protocol, cell.workers) for cell in plan.cells}
+    ceilings = {(cell.load.generator, cell.protocol, cell.load.threads) for cell in _closed(plan)}
+    return PROOF_S * len(proofs) + CALIBRATION_S * len(ceilings)
+
+
+def estimate_s(plan: Plan) -> float:
+    """Return how long the run takes, in seconds, if nothing has to be repeated; never more than its budget."""
+    whole = preparation_s(plan) + steps_s(plan.cells, plan.rounds)
+    return min(whole, float(plan.budget_s)) if plan.budget_s else whole
+
+
+def largest_table(plan: Plan) -> int:
+    """Count the rows of the largest table that is ranked, 0 where none is."""
+    return max(Counter(table_key(cell) for cell in _closed(plan) if not cell.duplicate).values(), default=0)
+
+
+def fit_budget(plan: Plan, budget_s: float, missing: Collection[str] = ()) -> Plan:
+    """Return the plan with the rounds that fit into the seconds, and looks; UsageProblem when not even one round fits.
+
+    `missing` are generators that are not here. With looks the rounds go on to the last one, which is reached only in the
+    time that cells have freed which were dropped before it.
+    """
+    fitted = with_duplicate(replace(plan, rounds=MIN_ROUNDS, looks=(), budget_s=int(budget_s)), missing)
+    rounds = _rounds_within(fitted, budget_s)
+    if rounds < MIN_ROUNDS and len(once := with_duplicate(replace(fitted, rounds=1)).cells) < len(fitted.cells):
+        # What the duplicate would cost may buy rounds, but not the sixth: from there on results are ranked, which needs it.
+        fitted = replace(fitted, cells=once)
+        rounds = min(_rounds_within(fitted, budget_s), MIN_ROUNDS - 1)
+    if rounds < 1:
+        need_s = preparation_s(fitted) + steps_s(fitted.cells, 1)
+        raise UsageProblem(
+            f"{budget_s:.0f} s are too short: one round of {len(fitted.cells)} cells takes {need_s:.0f} s",
+            "choose fewer cells with -k, or a shorter --duration",
+        )
+    looks = _looks(fitted, rounds)
+    return replace(fitted, rounds=looks[-1].round if looks else rounds, looks=looks)
+
+
+def _rounds_within(plan: Plan, budget_s: float) -> int:
+    return int((budget_s - preparation_s(plan)) / steps_s(plan.cells, 1))
+
+
+def _looks(plan: Plan, rounds: int) -> tuple[Look, ...]:
+    """Plan the looks for so many rounds of all cells; none where nothing is compared, for then nothing could be decided.
+
+    Open loops have as many rounds as the plan, whatever was dropped, so with them there is no look beyond those that fit.
+    """
+    rows = largest_table(plan)
+    looks = plan_looks(rounds, rows * (rows - 1) // 2) if rows > 1 else ()
+    if len(_closed(plan)) == len(plan.cells) or not looks:
+        return looks
+    within = tuple(look for look in looks if look.round < rounds)
+    return (*within, Look(round=rounds, alpha=ALPHA - sum(look.alpha for look in within)))
+
+
+def _closed(plan: Plan) -> list[Cell]:
+    return [cell for cell in plan.cells if not cell.load.rate_percent]
