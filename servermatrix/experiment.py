@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping
 from collections.abc import Generator as Records
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -11,19 +12,22 @@ from pathlib import Path
 
 from servermatrix import store
 from servermatrix.analysis.analyse import analyse
+from servermatrix.contracts import LoadGenerator
 from servermatrix.errors import Exit, MatrixError, Unfit
 from servermatrix.generators import Generator
 from servermatrix.header import check_same, describe
 from servermatrix.measure import run as measuring
 from servermatrix.measure.bench import Bench, Driver
 from servermatrix.measure.certificate import make_certificate
-from servermatrix.measure.host import layout, usable_cores
+from servermatrix.measure.course import Course, Found
+from servermatrix.measure.host import layout_of
 from servermatrix.measure.probe import Patience, free_port, port_is_free
 from servermatrix.measure.process import Guard, adopt_orphans
-from servermatrix.model import ENCRYPTED, Cause, Failed, Plan, Proof, Report, Run, RunHeader, Sample, Step
+from servermatrix.model import ENCRYPTED, Cause, Failed, Plan, Report, Run, RunHeader, Step
 from servermatrix.prepare import Prepared, Setup
 from servermatrix.render.document import to_json
 from servermatrix.render.markdown import to_markdown
+from servermatrix.steering import estimated_s, steer, stored_s
 from servermatrix.store.codec import Resumed
 from servermatrix.venues import Venues, built
 
@@ -35,9 +39,9 @@ class Listener:
     """Who wants to know how far a run is."""
 
     preparing: Callable[[str], None]
-    opened: Callable[[RunHeader, tuple[Sample, ...]], None]
+    opened: Callable[[Run], None]
     started: Callable[[Step], None]
-    recorded: Callable[[Proof | Sample], None]
+    recorded: Callable[[Found], None]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +55,12 @@ class Finished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A run that can take samples: its plan, its file, and the steps that are stored already."""
+    """A run that can take samples: its plan, its file, and what is stored already."""
 
-    header: RunHeader
+    stored: Run
     plan: Plan
     writer: store.RunWriter
     venues: Venues
-    stored: tuple[Sample, ...] = ()
 
 
 def conduct(prepared: Prepared, setup: Setup, listener: Listener) -> Finished:
@@ -68,7 +71,8 @@ def conduct(prepared: Prepared, setup: Setup, listener: Listener) -> Finished:
         header = describe(prepared, setup, venues, _now())
         store.check_room(setup.out, plan.rounds * sum(BYTES_PER_WINDOW * cell.load.windows for cell in plan.cells))
         with store.open_run(setup.out, header) as writer:
-            return _fill(prepared, setup, listener, Opened(header=header, plan=plan, writer=writer, venues=venues))
+            opened = Opened(stored=store.assemble(header, ()), plan=plan, writer=writer, venues=venues)
+            return _fill(prepared, setup, listener, opened)
 
 
 def go_on(prepared: Prepared, setup: Setup, listener: Listener, run_folder: Path) -> Finished:
@@ -79,7 +83,7 @@ def go_on(prepared: Prepared, setup: Setup, listener: Listener, run_folder: Path
         check_same(run.header, describe(prepared, setup, venues, _now()))
         with store.reopen_run(run_folder) as writer:
             writer.append(Resumed(started_at=_now().isoformat(), argv=setup.argv))
-            opened = Opened(header=run.header, plan=prepared.plan, writer=writer, venues=venues, stored=run.samples)
+            opened = Opened(stored=run, plan=prepared.plan, writer=writer, venues=venues)
             return _fill(prepared, setup, listener, opened)
 
 
@@ -91,7 +95,7 @@ def _claimed(prepared: Prepared, setup: Setup) -> contextlib.AbstractContextMana
 def _fill(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) -> Finished:
     """Store what comes until the plan is done, somebody interrupts, or a cell fails and that was to end it."""
     interrupted = False
-    listener.opened(opened.header, opened.stored)
+    listener.opened(opened.stored)
     try:
         with contextlib.closing(_records(prepared, setup, listener, opened)) as records:
             for record in records:
@@ -104,7 +108,7 @@ def _fill(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) 
     except Unfit as failure:
         with contextlib.suppress(MatrixError):
             _publish(setup.out, opened.writer.folder)
-        go_on = f"then go on with: python3 run_matrix.py run --resume {opened.header.id}"
+        go_on = f"then go on with: python3 run_matrix.py run --resume {opened.stored.header.id}"
         raise Unfit(failure.message, f"{failure.tip}; {go_on}") from failure
     report = _publish(setup.out, opened.writer.folder)
     code = Exit.INTERRUPTED if interrupted else exit_code(store.read_run(opened.writer.folder), report)
@@ -125,9 +129,11 @@ def exit_code(run: Run, report: Report) -> Exit:
     return Exit.CELL_FAILED if any(cell.status == "failed" for cell in report.not_measured) else Exit.OK
 
 
-def _records(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) -> Records[Proof | Sample]:
+def _records(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) -> Records[Found]:
+    course = _course(prepared, opened)
     if prepared.simulation is not None:
-        yield from measuring.simulate(prepared.simulation, opened.plan, opened.stored, setup.model, listener.started)
+        simulation, before = prepared.simulation, listener.started
+        yield from measuring.simulate(simulation, opened.plan, opened.stored, setup.model, before, course=course)
         return
     adopt_orphans()
     guard = Guard()
@@ -135,9 +141,28 @@ def _records(prepared: Prepared, setup: Setup, listener: Listener, opened: Opene
         logs = opened.writer.folder / "logs"
         logs.mkdir(exist_ok=True)
         bench = make_bench(prepared, setup, opened.venues, guard, logs)
-        yield from measuring.measure(bench, opened.plan, opened.stored, listener.started)
+        yield from measuring.measure(bench, opened.plan, opened.stored, listener.started, course)
     finally:
         guard.close()
+
+
+def _course(prepared: Prepared, opened: Opened) -> Course:
+    """Settle what comes next from the run file, so that a resumed run decides from the same facts."""
+    plan, began_s = opened.plan, time.monotonic()
+    before_s = stored_s(plan, opened.stored)
+
+    def spent_s(run: Run) -> float:
+        return estimated_s(plan, run) if prepared.simulation else before_s + time.monotonic() - began_s
+
+    return steer(plan, lambda: store.read_run(opened.writer.folder), spent_s)
+
+
+def rehearse(header: RunHeader, plan: Plan, generator: LoadGenerator, model: Mapping[str, object]) -> Run:
+    """Return the run that a simulation of a plan gives, decisions and paces included, without a file."""
+    records: list[Found] = []
+    course = steer(plan, lambda: store.assemble(header, records), lambda run: estimated_s(plan, run))
+    records.extend(measuring.simulate(generator, plan, store.assemble(header, ()), model, lambda _: None, course=course))
+    return store.assemble(header, records)
 
 
 def _venues(prepared: Prepared, setup: Setup, listener: Listener) -> Venues:
@@ -150,7 +175,6 @@ def _venues(prepared: Prepared, setup: Setup, listener: Listener) -> Venues:
 def make_bench(prepared: Prepared, setup: Setup, venues: Venues, guard: Guard, logs: Path) -> Bench:
     """Put together what all starts of a plan share."""
     plan = prepared.plan
-    threads = max(cell.load.threads for cell in plan.cells)
     encrypted = any(cell.protocol in ENCRYPTED for cell in plan.cells)
     return Bench(
         venues=venues.by_want,
@@ -162,7 +186,7 @@ def make_bench(prepared: Prepared, setup: Setup, venues: Venues, guard: Guard, l
         logs=logs.resolve(),
         noise=plan.noise,
         certificate=make_certificate() if encrypted else None,
-        layout=layout(setup.pin, usable_cores(), threads),
+        layout=layout_of(setup.pin, plan.cells),
         patience=Patience(ready_s=setup.ready_s),
         pick_port=fixed_port(setup.port) if setup.port else free_port,
     )

@@ -13,7 +13,7 @@ from servermatrix import __version__, store
 from servermatrix.contracts import BACKLOG, GRACEFUL_S, KEEP_ALIVE_S, Launch, LoadGenerator, Shot
 from servermatrix.errors import Unfit
 from servermatrix.measure.bench import HOST, Wanted, wanted
-from servermatrix.measure.host import fingerprint, git_state, layout, usable_cores
+from servermatrix.measure.host import fingerprint, git_state, layout_of
 from servermatrix.measure.window import TIMEOUT_SPARE_S
 from servermatrix.model import ENCRYPTED, HTTP2, App, Cell, Load, Plan, PlannedCell, RunHeader
 from servermatrix.prepare import Prepared, Setup
@@ -25,7 +25,6 @@ SHOWN_PORT = 8000
 def describe(prepared: Prepared, setup: Setup, venues: Venues, now: datetime) -> RunHeader:
     """Make the first record of the run file."""
     plan = prepared.plan
-    threads = max(cell.load.threads for cell in plan.cells)
     return RunHeader(
         id=store.new_run_id(now, secrets.token_hex(2)),
         started_at=now.isoformat(timespec="seconds").replace("+00:00", "Z"),
@@ -34,7 +33,7 @@ def describe(prepared: Prepared, setup: Setup, venues: Venues, now: datetime) ->
         rounds=plan.rounds,
         noise=plan.noise,
         generators=tuple((each.name, each.version) for each in prepared.generators.values()),
-        host=fingerprint(layout(setup.pin, usable_cores(), threads)),
+        host=fingerprint(layout_of(setup.pin, plan.cells)),
         versions=tuple(sorted([("servermatrix", __version__), *venues.versions()])),
         git=git_state(Path.cwd()),
         cells=planned_cells(prepared, venues),
@@ -42,6 +41,8 @@ def describe(prepared: Prepared, setup: Setup, venues: Venues, now: datetime) ->
         apps=plan.apps,
         settings=setup.stored(),
         equalised=() if prepared.simulation else tuple(equalised(plan)),
+        looks=plan.looks,
+        budget_s=plan.budget_s,
     )
 
 

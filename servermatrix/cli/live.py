@@ -1,17 +1,20 @@
-"""Shows on standard error how far a run is: a live table on a terminal, a line per sample elsewhere."""
+"""Shows on standard error how far a run is: a live table on a terminal, a line per record elsewhere."""
 
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import IO, Self
 
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from servermatrix.cli import interrupts
 from servermatrix.cli.show import tell, wants_escapes
 from servermatrix.experiment import Listener
-from servermatrix.model import Proof, RunHeader, Sample, Step
+from servermatrix.measure.course import Found
+from servermatrix.model import Ceiling, Decision, Failed, Measured, Pace, Proof, Run, Sample, Skipped, Step
 from servermatrix.render import progress
 
 
@@ -24,7 +27,8 @@ class Progress:
         self._live = Live(console=self._console, auto_refresh=False) if wants_escapes(stream) and not quiet else None
         self._quiet = quiet
         self._seen: list[progress.Seen] = []
-        self._cells: tuple[str, ...] = ()
+        self._run: Run | None = None
+        self._paces: set[str] = set()
         self._steps = self._before = 0
         self._began = time.monotonic()
         self._now = ""
@@ -39,10 +43,9 @@ class Progress:
         if self._live is not None:
             self._live.stop()
 
-    def _opened(self, header: RunHeader, stored: tuple[Sample, ...]) -> None:
-        self._cells = tuple(planned.cell.id for planned in header.cells)
-        self._steps = len(self._cells) * header.rounds
-        self._seen, self._before = list(map(progress.seen, stored)), len(stored)
+    def _opened(self, stored: Run) -> None:
+        self._run, self._steps = replace(stored, samples=()), stored.steps_planned
+        self._seen, self._before = list(map(progress.seen, stored.samples)), len(stored.samples)
         self._began = time.monotonic()
 
     def _started(self, step: Step) -> None:
@@ -50,23 +53,60 @@ class Progress:
         self._now = step.cell.id
         self._draw()
 
-    def _recorded(self, record: Proof | Sample) -> None:
-        if isinstance(record, Proof):
-            return
-        self._seen.append(progress.seen(record))
-        if self._live is None and not self._quiet:
-            line = progress.step_line(len(self._seen), self._steps, record, self._eta_s())
-            tell(line)
+    def _recorded(self, record: Found) -> None:
+        match record:
+            case Measured() | Failed() | Skipped():
+                self._sampled(record)
+            case Decision():
+                self._decided(record)
+            case Ceiling():
+                self._say(progress.ceiling_line(record))
+            case Pace():
+                self._paced(progress.pace_line(record))
+            case Proof():
+                pass
+
+    def _sampled(self, sample: Sample) -> None:
+        self._seen.append(progress.seen(sample))
+        if self._live is None:
+            self._say(progress.step_line(len(self._seen), self._steps, sample, self._eta_s()))
         self._draw()
+
+    def _decided(self, decision: Decision) -> None:
+        if self._run is None:
+            return
+        self._run = replace(self._run, decisions=(*self._run.decisions, decision))
+        self._steps = self._run.steps_planned
+        for line in progress.decision_lines(decision, self._run.header.rounds):
+            self._say(line)
+
+    def _paced(self, line: str) -> None:
+        """Tell once what is the same for all cells of a comparison."""
+        if line not in self._paces:
+            self._paces.add(line)
+            self._say(line)
+
+    def _say(self, line: str) -> None:
+        """Tell a line, above the table where there is one."""
+        if self._live is not None:
+            self._console.print(Text(line))
+        elif not self._quiet:
+            tell(line)
 
     def _eta_s(self) -> float:
         done = len(self._seen) - self._before
         return progress.eta(done, self._steps - self._before, time.monotonic() - self._began)
 
     def _draw(self) -> None:
-        if self._live is not None:
-            elapsed_s = time.monotonic() - self._began
-            shown = progress.live_table(
-                self._cells, self._seen, total=self._steps, elapsed_s=elapsed_s, left_s=self._eta_s(), now=self._now
-            )
-            self._live.update(shown, refresh=True)
+        if self._live is None or self._run is None:
+            return
+        shown = progress.live_table(
+            [planned.cell.id for planned in self._run.header.cells],
+            self._seen,
+            total=self._steps,
+            elapsed_s=time.monotonic() - self._began,
+            left_s=self._eta_s(),
+            now=self._now,
+            left_out={cell_id for decision in self._run.decisions for cell_id, _ in decision.dropped},
+        )
+        self._live.update(shown, refresh=True)

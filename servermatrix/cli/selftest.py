@@ -8,15 +8,17 @@ import sys
 import click
 
 from servermatrix import plugins
-from servermatrix.measure.selftest import run_checks
+from servermatrix.measure.selftest import run_checks, run_statistics
 from servermatrix.prepare import tools_folder
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
+@click.option("--statistics", is_flag=True, help="Prove the statistics on made-up truth, in minutes; writes docs/statistics.md.")
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
-def selftest(pytest_args: tuple[str, ...]) -> None:
+def selftest(*, statistics: bool, pytest_args: tuple[str, ...]) -> None:
     """Run lint, types and every test of this project; further words go to pytest."""
-    failed = run_checks(plugins.builtin_root(), tools_folder(), pytest_args, os.environ)
+    root = plugins.builtin_root()
+    failed = run_statistics(root, os.environ) if statistics else run_checks(root, tools_folder(), pytest_args, os.environ)
     if failed:
         click.echo(f"selftest failed: {', '.join(failed)}", err=True)
     sys.exit(1 if failed else 0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from math import inf, isfinite
 from statistics import median
@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Layout
 from rich.text import Text
 
-from servermatrix.model import Failed, LoadStats, Measured, Sample, Skipped
+from servermatrix.model import Ceiling, Decision, Failed, LoadStats, Measured, Pace, Sample, Skipped
 from servermatrix.render.table import ABSENT, amount, counted, plain
 
 _MINUTE = 60
@@ -40,6 +40,33 @@ def step_line(done: int, total: int, sample: Sample, eta_s: float) -> str:
     """Say in one line what a step gave, and how long the rest will take."""
     place = f"[{str(done).rjust(len(str(total)))}/{total}] round {sample.round}  {plain(sample.cell_id)}"
     return f"{place}  {_outcome(sample)}  ({human_seconds(eta_s)} left)"
+
+
+def ceiling_line(ceiling: Ceiling) -> str:
+    """Say in one line what a generator can do on this host at most."""
+    threads = f"{counted(ceiling.threads, 'thread')} of {plain(ceiling.generator)}"
+    return f"calibrated: {threads} can send {amount(ceiling.requests_per_s)} req/s in {ceiling.protocol} on this machine"
+
+
+def decision_lines(decision: Decision, rounds: int) -> Iterator[str]:
+    """Say what was decided at a look of a run of so many rounds: a line per cell that is left out, and whether the run ends.
+
+    After the last round there is nothing to be left out of.
+    """
+    if decision.round >= rounds:
+        return
+    when = f"look after round {decision.round}"
+    for cell_id, reason in decision.dropped:
+        yield f"{when}: {plain(cell_id)} is left out: {plain(reason)}"
+    if decision.stopped:
+        yield f"{when}: the run ends: {plain(decision.stopped)}"
+    elif not decision.dropped:
+        yield f"{when}: all cells go on"
+
+
+def pace_line(pace: Pace) -> str:
+    """Say in one line at which rate the cells of an open loop are sent requests, and what set it."""
+    return f"open loop: {amount(pace.rate_per_s)} req/s are sent, set by what {plain(pace.slowest)} serves"
 
 
 def _outcome(sample: Sample) -> str:
@@ -86,15 +113,25 @@ def seen(sample: Sample) -> Seen:
 
 
 def live_table(
-    cell_ids: Sequence[str], samples: Sequence[Seen], *, total: int, elapsed_s: float, left_s: float, now: str
+    cell_ids: Sequence[str],
+    samples: Sequence[Seen],
+    *,
+    total: int,
+    elapsed_s: float,
+    left_s: float,
+    now: str,
+    left_out: Collection[str] = (),
 ) -> RenderableType:
-    """Lay out the state of a run: how far it is, then per cell the rounds, those without a result, requests per second."""
+    """Lay out the state of a run: how far it is, then per cell the rounds, those without a result, requests per second.
+
+    A cell that is measured twice has two rows; those of cells that are `left_out` from now on say so.
+    """
     layout = Layout(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     layout.add_column("cell", overflow="fold")
     for header in ("rounds ok", "no result", "latest req/s", "median req/s"):
         layout.add_column(header, justify="right")
-    for row in _live_rows(cell_ids, samples):
-        layout.add_row(*map(Text, row))
+    for cell_id, *row in _live_rows(cell_ids, samples):
+        layout.add_row(*map(Text, (plain(cell_id) + (" (left out)" if cell_id in left_out else ""), *row)))
     done = f"{amount(len(samples))} of {counted(total, 'step')} in {human_seconds(elapsed_s)}, {human_seconds(left_s)} left"
     return Group(Text(done, style="bold"), Text(f"now: {plain(now)}" if now else ""), layout)
 
@@ -105,9 +142,7 @@ def _live_rows(cell_ids: Sequence[str], samples: Sequence[Seen]) -> list[tuple[s
     for sample in samples:
         if sample.requests_per_s is not None and sample.cell_id in rates:
             rates[sample.cell_id].append(sample.requests_per_s)
-    return [
-        (plain(cell_id), amount(len(found)), amount(bad[cell_id]), *_latest_and_median(found)) for cell_id, found in rates.items()
-    ]
+    return [(cell_id, amount(len(found)), amount(bad[cell_id]), *_latest_and_median(found)) for cell_id, found in rates.items()]
 
 
 def _latest_and_median(rates: Sequence[float]) -> tuple[str, str]:

@@ -45,8 +45,8 @@ def test_a_run_prints_tables_on_stdout_and_progress_on_stderr_without_escapes(
     done = run_cli("run", *fake)
     assert done.returncode == 0, done.stderr
     assert "granian[loop=uvloop]" in done.stdout
-    assert "[88/88]" in done.stderr
-    assert "[88/88]" not in done.stdout
+    assert "[99/99]" in done.stderr
+    assert "[99/99]" not in done.stdout
     assert not ANSI.search(done.stdout + done.stderr)
     assert (tmp_path / "reports" / "latest.md").read_text().startswith("# servermatrix: ")
 
@@ -77,7 +77,7 @@ def test_the_same_seed_gives_the_same_numbers_and_another_seed_others(run_cli: R
 
 def test_json_is_one_document_with_the_promised_shape(run_cli: RunCli, fake: tuple[str, ...]) -> None:
     document = json.loads(run_cli("run", *fake, "-q", "--json", "--rounds", "2").stdout)
-    assert document["schema"] == 2
+    assert document["schema"] == 3
     assert {"id", "seed", "rounds", "complete", "host", "versions"} <= document["run"].keys()
     assert document["run"]["seed"] == 7
     for cell in document["cells"]:
@@ -181,6 +181,8 @@ def test_a_report_of_nothing_is_exit_code_5(run_cli: RunCli) -> None:
         ("run", "--resume", "latest", "--rounds", "3"),
         ("run", "--resume", "latest", "--pin", "off"),
         ("run", "--rounds", "3", "--budget", "20m"),
+        ("plan", "-s", "rate=30"),
+        ("plan", "-s", "rate=30%,100%"),
         ("run", "--threads", "0"),
         ("run", "--windows", "0"),
         ("plan", "--threads", "3", "--connections", "16"),

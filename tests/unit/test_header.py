@@ -15,7 +15,7 @@ from servermatrix.config.overrides import Overrides
 from servermatrix.errors import Exit, Unfit
 from servermatrix.header import check_same, describe, equalised, planned_cells
 from servermatrix.measure.bench import Venue
-from servermatrix.model import Cell, Load, Plan, PlannedCell, RunHeader
+from servermatrix.model import RUN_SCHEMA, Cell, Load, Look, Plan, PlannedCell, RunHeader
 from servermatrix.prepare import Prepared, Setup, Wishes, prepare
 from servermatrix.venues import Venues, foreseen
 from tests.conftest import ROOT
@@ -59,9 +59,17 @@ def test_the_header_holds_all_that_a_report_or_a_resumed_run_needs(header: RunHe
     assert header.generators == (("wrk", ""),)
     assert tuple(planned.cell for planned in header.cells) == prepared.plan.cells
     assert (header.excluded, header.apps) == (prepared.plan.excluded, prepared.plan.apps)
-    assert header.host.pinned == "not pinned"
+    assert header.host.pinned.startswith("not pinned")
     assert dict(header.settings)["port"] == "8080"
     assert header.equalised == tuple(equalised(prepared.plan))
+
+
+def test_the_looks_and_the_budget_of_a_plan_are_stored(prepared: Prepared, setup: Setup) -> None:
+    looks = (Look(round=7, alpha=0.01), Look(round=14, alpha=0.04))
+    stored = describe(replace(prepared, plan=replace(prepared.plan, looks=looks, budget_s=1200)), setup, VENUES, NOW)
+    assert (stored.looks, stored.budget_s) == (looks, 1200)
+    plain = describe(prepared, setup, VENUES, NOW)
+    assert (plain.looks, plain.budget_s, plain.schema) == ((), 0, RUN_SCHEMA)
 
 
 def test_every_generator_that_drives_a_cell_is_stored_with_its_version_a_missing_one_without(setup: Setup) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from io import StringIO
 from math import inf, nan
 
@@ -8,8 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from servermatrix.model import Cause, Failed, LoadStats, Measured, Sample, Skipped, Usage, Window
-from servermatrix.render.progress import Seen, eta, human_seconds, live_table, seen, step_line
+from servermatrix.model import Cause, Ceiling, Decision, Failed, LoadStats, Measured, Pace, Sample, Skipped, Usage, Window
+from servermatrix.render.progress import (
+    Seen,
+    ceiling_line,
+    decision_lines,
+    eta,
+    human_seconds,
+    live_table,
+    pace_line,
+    seen,
+    step_line,
+)
 
 ID = "uvicorn[http=httptools,loop=uvloop]/h1/w1/c64/plaintext"
 USAGE = Usage(
@@ -110,6 +121,50 @@ def test_a_step_is_one_printable_line_whatever_the_reason_holds(reason: str) -> 
     assert step_line(1, 2, failed(reason=reason), 1).isprintable()
 
 
+def test_what_a_generator_can_do_at_most_is_told_in_one_line() -> None:
+    ceiling = Ceiling(generator="wrk", protocol="h1", threads=1, requests_per_s=81_234.4, cpu_us_per_request=12.3)
+    assert ceiling_line(ceiling) == "calibrated: 1 thread of wrk can send 81,234 req/s in h1 on this machine"
+    assert "2 threads of wrk" in ceiling_line(replace(ceiling, threads=2))
+
+
+def test_the_rate_of_an_open_loop_is_told_with_what_set_it() -> None:
+    pace = Pace(cell_id=f"{ID}/open", rate_per_s=6_123.4, slowest=ID)
+    assert pace_line(pace) == f"open loop: 6,123 req/s are sent, set by what {ID} serves"
+
+
+DROPPED = (("b", "shown to be slower than a"), ("c", "it failed"))
+
+
+@pytest.mark.parametrize(
+    ("decision", "said"),
+    [
+        (Decision(round=6, alpha=0.01), ["all cells go on"]),
+        (
+            Decision(round=6, alpha=0.01, dropped=DROPPED),
+            ["b is left out: shown to be slower than a", "c is left out: it failed"],
+        ),
+        (Decision(round=6, alpha=0.01, stopped="all is told apart"), ["the run ends: all is told apart"]),
+        (
+            Decision(round=6, alpha=0.01, dropped=DROPPED[:1], stopped="it is late"),
+            ["b is left out: shown to be slower than a", "the run ends: it is late"],
+        ),
+    ],
+)
+def test_what_was_decided_at_a_look_is_told_a_line_each(decision: Decision, said: list[str]) -> None:
+    assert list(decision_lines(decision, 12)) == [f"look after round 6: {each}" for each in said]
+
+
+def test_of_the_last_look_nothing_is_told_for_all_cells_have_ended() -> None:
+    assert list(decision_lines(Decision(round=12, alpha=0.02), 12)) == []
+    assert list(decision_lines(Decision(round=12, alpha=0.02, dropped=DROPPED), 12)) == []
+
+
+@given(st.text(), st.text())
+def test_a_decision_is_printable_whatever_it_holds(cell_id: str, reason: str) -> None:
+    decision = Decision(round=1, alpha=0.05, dropped=((cell_id, reason),), stopped=reason or "x")
+    assert all(line.isprintable() for line in decision_lines(decision, 2))
+
+
 def table(cell_ids: list[str], samples: list[Sample], total: int) -> list[str]:
     """Show a live table after ten seconds with half a minute to go."""
     kept = list(map(seen, samples))
@@ -128,6 +183,11 @@ def test_a_live_table_shows_each_cell_with_its_rounds_and_rates() -> None:
         ["b", "0", "2", "n/a", "n/a"],
         ["c[x]", "0", "0", "n/a", "n/a"],
     ]
+
+
+def test_a_live_table_marks_the_cells_that_were_left_out() -> None:
+    lines = shown(live_table(["a", "b"], [], total=1, elapsed_s=0, left_s=inf, now="", left_out={"b"}))
+    assert [line.split("  ")[0] for line in lines[-2:]] == ["a", "b (left out)"]
 
 
 def test_a_live_table_tells_the_latest_from_the_median() -> None:
