@@ -6,12 +6,10 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import asdict
-from math import isfinite
 
-from servermatrix.model import REPORT_SCHEMA, Estimate, Proof, Report, Summary, Table
-from servermatrix.render.notes import comparable, is_measured, settled_rows, without_numbers
-
-Json = dict[str, object]
+from servermatrix.model import REPORT_SCHEMA, Check, Decision, Effect, NoiseFloor, Proof, Report, Table
+from servermatrix.render.document_cells import Json, cell, estimate, finite
+from servermatrix.render.notes import comparable, settled_rows, steps_planned, without_numbers
 
 
 def to_json(report: Report) -> str:
@@ -27,7 +25,11 @@ def to_document(report: Report) -> Json:
         "run": _run(report),
         "answer": report.answer,
         "tables": [_table(table) for table in report.tables],
-        "cells": [_cell(row) for row in rows],
+        "cells": [cell(row, report) for row in rows],
+        "noise_floor": _noise_floor(report.noise_floor),
+        "ceilings": [asdict(each) for each in report.ceilings],
+        "decisions": [_decision(each) for each in report.decisions],
+        "checks": [_check(each) for each in report.checks],
         "excluded": [asdict(each) for each in report.header.excluded],
         "proofs": [_proof(each) for each in report.proofs],
     }
@@ -41,7 +43,9 @@ def _run(report: Report) -> Json:
         "argv": list(header.argv),
         "seed": header.seed,
         "rounds": header.rounds,
-        "steps": len(header.cells) * header.rounds,
+        "looks": [asdict(each) for each in header.looks],
+        "budget_s": header.budget_s,
+        "steps": steps_planned(report),
         "steps_done": report.steps_done,
         "complete": report.complete,
         "host": asdict(header.host),
@@ -75,71 +79,46 @@ def _table(table: Table) -> Json:
         "requests_per_connection": table.requests_per_connection,
         "generator": table.generator,
         "reference": table.reference,
-        "detectable_ratio": _finite(table.detectable),
+        "detectable_ratio": finite(table.detectable),
         "comparisons": table.comparisons,
         "rounds_needed": table.rounds_needed,
         "answer": table.answer,
-        "cells": [row.planned.cell.id for row in table.rows],
+        "effects": [_effect(each) for each in table.effects],
+        "effect_comparisons": table.effect_comparisons,
+        "rate_percent": table.rate_percent,
+        "rate_per_s": finite(table.rate_per_s),
+        "cells": [row.planned.cell.id for row in table.rows if not row.planned.cell.duplicate],
     }
 
 
-def _cell(row: Summary) -> Json:
-    cell = row.planned.cell
+def _effect(effect: Effect) -> Json:
     return {
-        "id": cell.id,
-        "name": row.name,
-        "server": cell.server,
-        "options": dict(cell.options),
-        "python": cell.python,
-        "requires": list(cell.requires),
-        "interface": cell.interface,
-        "protocol": cell.protocol,
-        "workers": cell.workers,
-        "app": cell.app,
-        "connections": cell.load.connections,
-        "streams": cell.load.streams,
-        "requests_per_connection": cell.load.requests_per_connection,
-        "load": asdict(cell.load),
-        "status": row.status,
-        "reason": "" if is_measured(row) else row.reason,
-        "rounds_ok": row.rounds_ok,
-        "rounds_failed": row.rounds_failed,
-        "windows_repeated": row.windows_repeated,
-        **_numbers(row),
-        "wire": None if row.wire is None else asdict(row.wire),
-        "status_unread": row.status_unread,
-        "flags": [flag.value for flag in row.flags],
-        "argv": list(row.planned.argv),
-        "load_argv": list(row.planned.load_argv),
-        "unequal": list(row.planned.unequal),
+        "option": effect.option,
+        "value": effect.value,
+        "instead_of": effect.instead_of,
+        "seen": [{"where": one.where, "ratio": estimate(one.ratio), "shown": one.shown} for one in effect.seen],
+        "differs": [list(pair) for pair in effect.differs],
     }
 
 
-def _numbers(row: Summary) -> Json:
-    ranking = row.ranking
-    numbers: Json = {
-        "rps": _estimate(row.rps),
-        "cpu_us_per_request": _estimate(row.cpu_us_per_request),
-        "p50_us": _estimate(row.p50_us),
-        "p99_us": _estimate(row.p99_us),
-        "ratio": _estimate(row.ratio),
-        "pss_bytes": row.pss_bytes,
-        "startup_s": _finite(row.startup_s),
-        "worker_share_max": _finite(row.worker_share_max),
-        "rank": None if ranking is None else list(ranking.rank),
-        "group": None if ranking is None else ranking.group,
-    }
-    return numbers if is_measured(row) else dict.fromkeys(numbers)
-
-
-def _estimate(found: Estimate | None) -> Json | None:
-    if found is None or not isfinite(found.value):
+def _noise_floor(floor: NoiseFloor | None) -> Json | None:
+    if floor is None:
         return None
-    return {"value": found.value, "low": _finite(found.low), "high": _finite(found.high), "n": found.n}
+    return {
+        "cell_id": floor.cell_id,
+        "name": floor.name,
+        "ratio": estimate(floor.ratio),
+        "factor": finite(floor.factor),
+    }
 
 
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and isfinite(value) else None
+def _decision(decision: Decision) -> Json:
+    dropped = [{"cell": cell_id, "reason": reason} for cell_id, reason in decision.dropped]
+    return {"round": decision.round, "alpha": decision.alpha, "dropped": dropped, "stopped": decision.stopped or None}
+
+
+def _check(check: Check) -> Json:
+    return {**asdict(check), "found": estimate(check.found), "passed": check.passed.value}
 
 
 def _proof(proof: Proof) -> Json:

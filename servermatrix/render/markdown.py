@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
-from servermatrix.model import PlannedCell, Proof, Report, RunHeader, Table
-from servermatrix.render import notes, parity
+from servermatrix.model import Proof, Report, RunHeader, Summary, Table
+from servermatrix.render import controls, effects, looks, machine, notes, parity, remarks, reproduce
+from servermatrix.render.points import to_markdown_list
 from servermatrix.render.results import results
-from servermatrix.render.table import Column, Grid, amount, counted, escaped, fenced, shell_line, to_markdown_table
-
-_REPLACED = ("-k", "--seed", "--resume", "--out", "--budget")
-_REPLACED_GLUED = ("-k", "--seed=", "--resume=", "--out=", "--budget=")
-_ABOUT_OUTPUT = ("run", "--json", "-q", "--quiet", "-v", "--verbose", "-x")
-_PROGRAM = ("python3", "run_matrix.py")
+from servermatrix.render.table import Column, Grid, escaped, to_markdown_table
 
 
 def to_markdown(report: Report) -> str:
@@ -20,22 +16,27 @@ def to_markdown(report: Report) -> str:
     blocks = [
         _top(report),
         *(_table(table, report) for table in report.tables),
+        _controls(report),
+        _stopped(report),
         _not_measured(report),
         _excluded(report.header),
         _equal(report.header),
         _unequal(report),
         _wire(report),
         _proof(report),
-        _how(report),
-        _reproduce(report),
+        _section("How it was run", ("what", "value"), machine.facts(report).items()),
+        reproduce.lines(report),
     ]
     return "\n".join("\n".join([*block, ""]) for block in blocks if block)
 
 
 def _top(report: Report) -> list[str]:
-    remarks = [text for text in (notes.substitute(report.header), notes.incomplete(report)) if text]
-    apart = [escaped(text) for text in (notes.apart(report),) if text]
-    return _spaced([f"# servermatrix: {escaped(report.header.id)}", escaped(report.answer), *map(_strong, remarks), *apart])
+    """Begin with what makes all of the rest worthless, then the answer, then what it is worth."""
+    alarms = (controls.alarm(report.checks),)
+    warnings = (notes.substitute(report.header), notes.incomplete(report))
+    told = (looks.noise_floor(report), notes.apart(report))
+    paragraphs = [*map(_strong, filter(None, alarms)), escaped(report.answer), *map(_strong, filter(None, warnings))]
+    return _spaced([f"# servermatrix: {escaped(report.header.id)}", *paragraphs, *map(escaped, filter(None, told))])
 
 
 def _strong(text: str) -> str:
@@ -47,21 +48,48 @@ def _spaced(paragraphs: Iterable[str]) -> list[str]:
 
 
 def _table(table: Table, report: Report) -> list[str]:
-    answer = notes.own_answer(table, report)
-    grid = results(table, full=True)
+    answer, grid, rows = notes.own_answer(table, report), results(table, report, full=True), notes.shown(table)
+    below = (_limits(rows, report), _effects(table))
     return [
         f"## {escaped(notes.title(table, report))}",
         "",
         *([escaped(answer), ""] if answer else []),
         *([*to_markdown_table(grid), ""] if grid.rows else []),
-        *(f"- {escaped(note)}" for note in notes.under_table(table, report)),
+        *to_markdown_list(
+            [*notes.under_table(table, report), *notes.columns(table), *remarks.remarks(rows, ranks=not table.rate_percent)]
+        ),
+        *(line for block in below if block for line in ("", *block)),
     ]
+
+
+def _limits(rows: Sequence[Summary], report: Report) -> list[str]:
+    grid = remarks.limits(rows, report.ceilings, report.header.host.cores)
+    return ["### What limited each row", "", *to_markdown_table(grid)] if grid.rows else []
+
+
+def _effects(table: Table) -> list[str]:
+    grid, sentences = effects.grid(table), to_markdown_list(effects.sentences(table))
+    head = [f"### {effects.HEADING}", "", escaped(effects.introduction(table)), "", *to_markdown_table(grid)]
+    return [*head, *(["", *sentences] if sentences else [])] if grid.rows else []
+
+
+def _controls(report: Report) -> list[str]:
+    checks = report.checks
+    return _grid(controls.HEADING, controls.grid(checks), controls.outcome(checks)) if checks else []
+
+
+def _stopped(report: Report) -> list[str]:
+    texts = (looks.plan(report.header), looks.intervals(report))
+    return _grid(looks.HEADING, looks.decided(report), " ".join(filter(None, texts)))
 
 
 def _section(heading: str, headers: Sequence[str | Column], rows: Iterable[tuple[str, ...]], text: str = "") -> list[str]:
     columns = tuple(Column(header=header) if isinstance(header, str) else header for header in headers)
-    grid = Grid(columns=columns, rows=tuple(rows))
-    return [f"## {heading}", "", *([text, ""] if text else []), *to_markdown_table(grid)] if grid.rows else []
+    return _grid(heading, Grid(columns=columns, rows=tuple(rows)), text)
+
+
+def _grid(heading: str, grid: Grid, text: str) -> list[str]:
+    return [f"## {heading}", "", *([escaped(text), ""] if text else []), *to_markdown_table(grid)] if grid.rows else []
 
 
 def _not_measured(report: Report) -> list[str]:
@@ -98,57 +126,3 @@ def _proof(report: Report) -> list[str]:
 def _proven(proof: Proof) -> tuple[str, ...]:
     tls = proof.tls or "none"
     return proof.key, proof.interface, proof.loop, proof.http, proof.http_version, tls, str(proof.workers), proof.python
-
-
-def _how(report: Report) -> list[str]:
-    header, host = report.header, report.header.host
-    planned = len(header.cells) * header.rounds
-    rounds = report.steps_done // max(1, len(header.cells))
-    facts = {
-        "run": header.id,
-        "started": header.started_at,
-        "command": shell_line((*_PROGRAM, *header.argv)),
-        "complete": "yes" if report.complete else notes.incomplete(report),
-        "rounds": f"{rounds} of {header.rounds}",
-        "steps": f"{amount(report.steps_done)} of {amount(planned)}",
-        "seed": str(header.seed),
-        "generator": notes.generators(header),
-        "cpu": host.cpu,
-        "cores": f"{host.cores} ({host.pinned})" if host.pinned else f"{host.cores} (not pinned)",
-        "memory MiB": amount(host.memory_bytes / 2**20),
-        "system": host.system,
-        "python": host.python,
-        "versions": ", ".join(dict.fromkeys(f"{name} {version}" for name, version in header.versions)),
-        "git": header.git,
-        "noise allowed": notes.noise(header),
-    }
-    return _section("How it was run", ("what", "value"), facts.items())
-
-
-def _reproduce(report: Report) -> list[str]:
-    rows = notes.settled_rows(report)
-    blocks = [[f"### {escaped(row.planned.cell.id)}", "", *_commands(row.planned, report.header), ""] for row in rows]
-    return ["## Reproduce", "", *(line for block in blocks for line in block)][:-1] if rows else []
-
-
-def _commands(planned: PlannedCell, header: RunHeader) -> list[str]:
-    load = planned.cell.load
-    # For one cell alone a budget would be more rounds, which take the place of what else was said about them.
-    rounds = ("--rounds", str(header.rounds)) if any(word.startswith("--budget") for word in header.argv) else ()
-    again = (*_PROGRAM, "run", *_selection(header.argv), *rounds, "-k", planned.cell.id, "--seed", str(header.seed))
-    lines = (
-        ("the server, as it was started; files it names are in the work folder of a start", planned.argv),
-        (f"the load, {counted(load.windows, 'window')} in each round after a warm-up of {load.warmup_s} s", planned.load_argv),
-        ("both, by this tool", again),
-    )
-    return fenced([line for comment, argv in lines if argv for line in (f"# {comment}", shell_line(argv))])
-
-
-def _selection(argv: Sequence[str]) -> Iterator[str]:
-    """Keep of a command line what shaped the cells: not which were kept, the seed, or how the report was shown."""
-    words = iter(argv)
-    for word in words:
-        if word in _REPLACED:
-            next(words, None)
-        elif word not in _ABOUT_OUTPUT and not word.startswith(_REPLACED_GLUED):
-            yield word

@@ -1,33 +1,30 @@
-"""The sentences around a table, the same in every form: what flags, groups, generators and missing rows mean."""
+"""The sentences around a table, the same in every form: what groups, rounds, generators and missing rows mean."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from servermatrix.analysis import phrases
 from servermatrix.analysis.stats import MIN_ROUNDS
-from servermatrix.model import UNRANKED, Flag, Report, RunHeader, Summary, Table
-from servermatrix.render import parity
+from servermatrix.model import Report, RunHeader, Summary, Table
+from servermatrix.render import looks, open_loop, parity
 from servermatrix.render.table import ABSENT, amount, counted, percent, plain, ratio
 
 MEASURED = "measured"
-NO_FLAGS = "none"
-_ESTIMATES = "Requests/s, CPU and latency are Hodges-Lehmann estimates"
+_ESTIMATES = "Requests/s and CPU us per request are Hodges-Lehmann estimates"
+_PERCENTILES = "percentiles of all answers of all starts"
 _SUBSTITUTES: Mapping[str, str] = {
     "builtin": "generator: builtin, not comparable with wrk",
     "fake": "SIMULATED by the fake generator: no server was started",
 }
+_MOST_NAMES = 4
+_OPEN_LOOPS = "builtin"
+_BALANCE = (
+    "busiest worker: its share of all CPU work, in the median start; at worst: in the worst; most connections: the largest share "
+    "of the connections that one worker had; balance: 1 when all workers did the same (Jain's index)."
+)
 _LETTER = re.compile(r"[^\W\d]\d*")  # after `z` comes `a2`
-_FLAGS: Mapping[Flag, str] = {
-    Flag.CLIENT_BOUND: "the generator used more than 85 % of its cores, so the server's limit was not seen",
-    Flag.UNDER_DRIVEN: "the server was less than 90 % busy though the generator had time left, so its limit was not reached",
-    Flag.OVERSUBSCRIBED: "workers and generator threads together are more than the cores, so they took time from each other",
-    Flag.NOISY: "other programs or the host disturbed more than a third of the windows",
-    Flag.PLATEAU_40_MS: "answers wait about 40 ms, which is TCP's delayed acknowledgement and not work of the server",
-    Flag.UNBALANCED: "one worker did far more than an even share of the work",
-    Flag.FEW_ROUNDS: f"fewer than {MIN_ROUNDS} rounds are good, too few for an interval",
-}
 
 
 def is_measured(row: Summary) -> bool:
@@ -42,7 +39,8 @@ def comparable(generator: str) -> bool:
 
 def title(table: Table, report: Report) -> str:
     """Say what all rows of a table have in common."""
-    return plain(phrases.title(table, report.tables))
+    common, pace = phrases.title(table, report.tables), phrases.pace(table)
+    return plain(common.replace(pace, f"open loop {pace}") if pace and "open loop" not in common else common)
 
 
 def own_answer(table: Table, report: Report) -> str:
@@ -74,18 +72,17 @@ def against(row: Summary, table: Table) -> str:
     return "reference" if row.planned.cell.id == table.reference else ratio(row.ratio)
 
 
-def flags(row: Summary) -> str:
-    """List the flags of a row."""
-    return ", ".join(row.flags) or NO_FLAGS
-
-
 def incomplete(report: Report) -> str:
     """Say how far a run came and how it goes on; nothing when it is complete."""
     if report.complete:
         return ""
-    steps = len(report.header.cells) * report.header.rounds
     command = f"python3 run_matrix.py run --resume {report.header.id}"
-    return f"INCOMPLETE: {amount(report.steps_done)} of {counted(steps, 'step')}; go on with: {command}"
+    return f"INCOMPLETE: {amount(report.steps_done)} of {counted(steps_planned(report), 'step')}; go on with: {command}"
+
+
+def steps_planned(report: Report) -> int:
+    """Count the steps that the run was to have; reports of before there were looks do not say it themselves."""
+    return report.steps_planned or len(report.header.cells) * report.header.rounds
 
 
 def without_numbers(report: Report) -> tuple[Summary, ...]:
@@ -96,39 +93,58 @@ def without_numbers(report: Report) -> tuple[Summary, ...]:
 
 def settled_rows(report: Report) -> tuple[Summary, ...]:
     """List the cells that have numbers, in the order of the tables."""
-    return tuple(row for table in report.tables for row in table.rows if is_measured(row))
+    return tuple(row for table in report.tables for row in shown(table))
+
+
+def shown(table: Table) -> list[Summary]:
+    """List the rows of a table that have numbers, without the cell that was measured twice to find the noise."""
+    return [row for row in table.rows if is_measured(row) and not row.planned.cell.duplicate]
 
 
 def under_table(table: Table, report: Report) -> list[str]:
     """Say what must be known to read a table, a sentence or two each."""
-    rows = [row for row in table.rows if is_measured(row)]
+    rows = shown(table)
     return [
-        *_rounds(rows, table),
+        *_rounds(rows, table, report),
         *_groups([row for row in rows if row.ranking is not None]),
-        *_seen(table),
+        *_seen(table, report),
         *_lost(rows),
         _load(table),
         *_statuses(rows),
         *parity.differences(rows, report.proofs),
-        *(f"{flag}: {_FLAGS[flag]}{'; not ranked' if flag in UNRANKED else ''}." for flag in _present(rows)),
     ]
 
 
-def _present(rows: Iterable[Summary]) -> list[Flag]:
-    found = {flag for row in rows for flag in row.flags}
-    return [flag for flag in Flag if flag in found]
+def columns(table: Table) -> list[str]:
+    """Explain the columns that only report.md has and that do not explain themselves."""
+    rows = shown(table)
+    few = any(row.p999_us for row in rows) and not all(row.p999_us for row in rows)
+    spread = any(row.balance for row in rows)
+    return [
+        *(["p99 ms by start: the lowest and the highest p99 that a single start had."] if starts_differ(rows) else []),
+        *(["p99.9 takes 10,000 answers; rows with fewer have none."] if few else []),
+        *([_BALANCE] if spread else []),
+    ]
 
 
-def _rounds(rows: Sequence[Summary], table: Table) -> list[str]:
+def starts_differ(rows: Sequence[Summary]) -> bool:
+    """Tell whether any row has more than one p99 over its starts."""
+    return any(row.p99_us is not None and row.p99_us.lowest_us != row.p99_us.highest_us for row in rows)
+
+
+def _rounds(rows: Sequence[Summary], table: Table, report: Report) -> list[str]:
     most = max((row.rounds_ok for row in rows), default=0)
     if not rows:
         return ["No row of this table could be measured."]
+    if table.rate_percent:
+        return [f"Ordered by p99 and not ranked; CPU us per request is the Hodges-Lehmann estimate of {counted(most, 'round')}."]
     if most < MIN_ROUNDS:
         return [f"These are medians of {counted(most, 'round')}; nothing can be ranked."]
     if most < table.rounds_needed:
         needed = f"{counted(table.comparisons, 'comparison')} would need {counted(table.rounds_needed, 'round')}"
         return [f"{_ESTIMATES} of {counted(most, 'round')}: {needed} before any difference could be confirmed."]
-    return [f"{_ESTIMATES} of {counted(most, 'round')}, with intervals of 95 %."]
+    confidence = looks.confidence(report, (row.planned.cell for row in rows))
+    return [f"{_ESTIMATES} of {counted(most, 'round')}, with intervals of {confidence}."]
 
 
 def _groups(rows: Sequence[Summary]) -> list[str]:
@@ -139,15 +155,24 @@ def _groups(rows: Sequence[Summary]) -> list[str]:
     shared = {letter: names for letter, names in members.items() if len(names) > 1}
     together = [f"Cannot be told apart ({letter}): {', '.join(names)}." for letter, names in shared.items()]
     apart = [name for name, own in letters.items() if shared.keys().isdisjoint(own)]
-    alone = [f"Told apart from every other ranked row: {', '.join(apart)}."] if apart and len(rows) > 1 else []
+    alone = [_apart(apart, len(rows))] if apart and len(rows) > 1 else []
     return ["A rank is an interval; rows that share a letter are not distinguishable in this run.", *together, *alone]
 
 
-def _seen(table: Table) -> list[str]:
-    if table.detectable is None:
+def _apart(names: Sequence[str], of_all: int) -> str:
+    if len(names) == of_all:
+        return "Every ranked row is told apart from every other."
+    those = f"the other {len(names)}" if len(names) > _MOST_NAMES else ", ".join(names)
+    return f"Told apart from every other ranked row: {those}."
+
+
+def _seen(table: Table, report: Report) -> list[str]:
+    if table.detectable is None or table.rate_percent:
         return []
-    more = table.detectable - 1
-    return [f"The smallest difference this run could have seen: {amount(table.detectable, 3)}x ({percent(more, 1)})."]
+    floor = report.noise_floor
+    limit = f"; the noise floor, {amount(floor.factor, 3)}x, is above it" if floor and floor.factor > table.detectable else ""
+    found = f"{amount(table.detectable, 3)}x ({percent(table.detectable - 1, 1)})"
+    return [f"The smallest difference this run could have seen: {found}{limit}."]
 
 
 def _lost(rows: Sequence[Summary]) -> list[str]:
@@ -159,15 +184,17 @@ def _lost(rows: Sequence[Summary]) -> list[str]:
 
 
 def _load(table: Table) -> str:
-    loop = f"Load: closed loop, c = {table.in_flight}, latency as measured"
+    loop = f"Load: closed loop, c = {table.in_flight}; latency: {_PERCENTILES}, as measured"
     # The clocks of wrk and builtin start when a request is sent.
     connecting = ", without the time to connect" if table.requests_per_connection else ""
     match table.generator:
+        case other if table.rate_percent and other != "fake":
+            return open_loop.load(table)
         case "wrk":
             return f"{loop} (wrk's back-fill removed){connecting}."
         case "h2load":
             flying = f"{counted(table.in_flight, 'request')} in flight{_spreads(table)}"
-            return f"Load: closed loop, {flying}, latency from h2load's log of every request."
+            return f"Load: closed loop, {flying}; latency: {_PERCENTILES}, from h2load's log of every request."
         case "fake":
             return f"{_SUBSTITUTES[table.generator]}."
         case "builtin":
@@ -193,12 +220,15 @@ def _statuses(rows: Sequence[Summary]) -> list[str]:
 
 def substitute(header: RunHeader) -> str:
     """Say that numbers are no load test's, or not one's that others may be compared with; nothing when all are."""
-    return "; ".join(_SUBSTITUTES[name] for name, _ in header.generators if name in _SUBSTITUTES)
+    loads = [each.cell.load for each in header.cells if each.cell.load.generator == _OPEN_LOOPS]
+    # In an open loop it is no substitute: no other generator sends at a fixed rate.
+    meant = {_OPEN_LOOPS} if loads and all(load.rate_percent for load in loads) else set()
+    return "; ".join(_SUBSTITUTES[name] for name, _ in header.generators if name in _SUBSTITUTES.keys() - meant)
 
 
 def apart(report: Report) -> str:
     """Say that numbers of several generators do not meet; nothing when one drove all that was measured."""
-    names = list(dict.fromkeys(table.generator for table in report.tables))
+    names = list(dict.fromkeys(table.generator for table in report.tables if not table.rate_percent))
     return f"Numbers of {phrases.joined(names)} are never in one ranking." if len(names) > 1 else ""
 
 

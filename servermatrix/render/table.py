@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from servermatrix.model import Estimate
 
 ABSENT = "n/a"
+_TOLD_AS_RATIO = 3.0
 # What markdown would take for more than text; `_` only where it could begin or end an emphasis, so names stay readable.
-_ACTIVE = re.compile(r"[\\|`*<~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[:])")
+_ACTIVE = re.compile(r"[\\|`*<~]|&(?=#?\w+;)|(?<![^\W_])_|_(?![^\W_])|\](?=[(\[])|\A\[(?=.*\]:)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +81,7 @@ def amount(value: float | None, digits: int = 0) -> str:
 
 
 def estimate(found: Estimate | None, digits: int = 0) -> str:
-    """Write an estimate with its 95 % interval, `21,034 [20,110, 21,900]`; without one where there is none."""
+    """Write an estimate with its interval, `21,034 [20,110, 21,900]`; without one where there is none."""
     return ABSENT if found is None else amount(found.value, digits) + _interval(found, digits)
 
 
@@ -100,9 +101,32 @@ def _interval(found: Estimate, digits: int) -> str:
     return f" [{amount(found.low, digits)}, {amount(found.high, digits)}]"
 
 
-def milliseconds(found: Estimate | None) -> str:
+def change(found: Estimate) -> str:
+    """Write a ratio as what changes, `+38 % [31, 46]`, or as a ratio where it is so large that percents do not tell."""
+    if found.value >= _TOLD_AS_RATIO:
+        return ratio(found)
+    digits = 0 if abs(found.value - 1) >= 0.1 else 1  # noqa: PLR2004 - two digits tell
+    value, low, high = (None if each is None else 100 * (each - 1) for each in (found.value, found.low, found.high))
+    return f"{value:+,.{digits}f} %" + ("" if low is None or high is None else f" [{low:,.{digits}f}, {high:,.{digits}f}]")
+
+
+def figure(value: float) -> str:
+    """Write a number of any size so that three digits tell."""
+    return amount(value, _digits(value))
+
+
+def _digits(value: float) -> int:
+    return next((digits for limit, digits in ((100, 0), (10, 1)) if abs(value) >= limit), 2)
+
+
+def figures(found: Estimate | None) -> str:
+    """Write an estimate of any size with its interval, with the digits of its value."""
+    return ABSENT if found is None else estimate(found, _digits(found.value))
+
+
+def milliseconds(latency_us: float | None) -> str:
     """Write a latency, stored in microseconds, in milliseconds."""
-    return ABSENT if found is None else amount(found.value / 1_000, 2)
+    return ABSENT if latency_us is None else amount(latency_us / 1_000, 2)
 
 
 def mebibytes(size: int | None) -> str:

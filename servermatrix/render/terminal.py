@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from io import StringIO
 
 from rich.cells import cell_len
@@ -12,13 +14,17 @@ from rich.table import Table as Layout
 from rich.text import Text
 
 from servermatrix.model import Report, Summary, Table
-from servermatrix.render import notes, parity
+from servermatrix.render import controls, effects, looks, notes, parity, remarks
+from servermatrix.render.points import MOST_ITEMS, Point, shortened
 from servermatrix.render.results import results
 from servermatrix.render.table import Grid, plain
 
 # The first to go stands first; rank, server and requests/s always stay.
-_LEAST_NEEDED = ("p99 ms", "group", "p50 ms", "CPU us/request", "ratio", "flags")
+_LEAST_NEEDED = ("group", "p50 ms", "limited by", "busiest worker", "p99 ms", "CPU us", "ratio", "flags")
+_LEAST_NEEDED_OPEN = ("CPU us", "p50 ms", "busiest worker", "p99.9 ms", "flags")
 _GAP = 2
+_LONGEST_NAME = 52
+_PARTS = re.compile("(?<=,)|(?=[+@])")
 
 
 def to_terminal(report: Report, *, width: int, colour: bool) -> str:
@@ -37,23 +43,44 @@ def to_terminal(report: Report, *, width: int, colour: bool) -> str:
         markup=False,
         emoji=False,
     )
-    _paragraph(console, report.answer, "bold")
-    for remark in (notes.substitute(report.header), notes.incomplete(report)):
-        _paragraph(console, remark, "bold yellow")
-    _paragraph(console, notes.apart(report), "")
+    _top(console, report)
     for table in report.tables:
         _table(console, table, report)
+    _controls(console, report)
+    _stopped(console, report)
     _not_measured(console, notes.without_numbers(report))
     _list(console, "What was made equal", report.header.equalised)
     _list(console, "What could not be made equal", parity.unequal_in_words(notes.settled_rows(report)))
     return "\n".join(line.rstrip() for line in target.getvalue().splitlines()) + "\n"
 
 
-def _list(console: Console, heading: str, sentences: Sequence[str]) -> None:
-    if sentences:
+def _top(console: Console, report: Report) -> None:
+    """Begin with what makes all of the rest worthless, then the answer, then what it is worth."""
+    _paragraph(console, controls.alarm(report.checks), "bold red")
+    _paragraph(console, report.answer, "bold")
+    for warning in (notes.substitute(report.header), notes.incomplete(report)):
+        _paragraph(console, warning, "bold yellow")
+    for told in (looks.noise_floor(report), notes.apart(report)):
+        _paragraph(console, told, "")
+
+
+def _list(console: Console, heading: str, points: Sequence[Point | str]) -> None:
+    if points:
         console.print()
         console.print(Text(heading, style="bold underline"))
-        _bullets(console, sentences)
+        _bullets(console, points)
+
+
+def _controls(console: Console, report: Report) -> None:
+    if report.checks:
+        _list(
+            console, controls.HEADING, [controls.outcome(report.checks), *shortened(controls.sentences(report.checks), "control")]
+        )
+
+
+def _stopped(console: Console, report: Report) -> None:
+    if looks.may_stop(report):
+        _list(console, looks.HEADING, [looks.plan(report.header), *looks.points(report)])
 
 
 def _paragraph(console: Console, text: str, style: str) -> None:
@@ -65,24 +92,41 @@ def _table(console: Console, table: Table, report: Report) -> None:
     console.print()
     console.print(Text(notes.title(table, report), style="bold underline"))
     _paragraph(console, notes.own_answer(table, report), "")
-    grid = _fitting(_printable(results(table, full=False)), console.width)
+    grid = _fitting(_printable(results(table, report, full=False), console.width), console.width, table)
     if grid.rows:
         console.print(_layout(grid))
-    _bullets(console, notes.under_table(table, report))
+    told = remarks.remarks(notes.shown(table), ranks=not table.rate_percent, most_names=MOST_ITEMS)
+    _bullets(console, [*notes.under_table(table, report), *map(_short, told)])
+    _list(console, effects.HEADING, list(effects.points(table)))
 
 
-def _bullets(console: Console, sentences: Iterable[str]) -> None:
-    for sentence in sentences:
-        console.print(Padding(Text(plain(sentence), style="dim"), (0, 0, 0, _GAP)))
+def _short(point: Point) -> Point:
+    return replace(point, items=tuple(shortened(point.items)))
 
 
-def _printable(grid: Grid) -> Grid:
-    return Grid(columns=grid.columns, rows=tuple(tuple(map(plain, row)) for row in grid.rows))
+def _bullets(console: Console, points: Iterable[Point | str]) -> None:
+    for point in points:
+        text, items = (point, ()) if isinstance(point, str) else (point.text, point.items)
+        for indent, line in ((1, text), *((2, item) for item in items)):
+            console.print(Padding(Text(plain(line), style="dim"), (0, 0, 0, indent * _GAP)))
 
 
-def _fitting(grid: Grid, width: int) -> Grid:
-    unflagged = ["flags"] if all(row[-1] == notes.NO_FLAGS for row in grid.rows) else []
-    for header in (*unflagged, *_LEAST_NEEDED):
+def _printable(grid: Grid, width: int) -> Grid:
+    longest = min(_LONGEST_NAME, width // 2)
+    return Grid(columns=grid.columns, rows=tuple(tuple(_folded(plain(value), longest) for value in row) for row in grid.rows))
+
+
+def _folded(text: str, longest: int) -> str:
+    """Break a long name where one of its parts begins, so that it leaves room for the numbers beside it."""
+    lines = [""]
+    for part in _PARTS.split(text):
+        lines = [*lines, part] if cell_len(lines[-1] + part) > longest and lines[-1] else [*lines[:-1], lines[-1] + part]
+    return "\n".join(lines)
+
+
+def _fitting(grid: Grid, width: int, table: Table) -> Grid:
+    unflagged = ["flags"] if all(row[-1] == remarks.NO_FLAGS for row in grid.rows) else []
+    for header in (*unflagged, *(_LEAST_NEEDED_OPEN if table.rate_percent else _LEAST_NEEDED)):
         if _wide(grid) <= width:
             break
         grid = _without(grid, header)
@@ -91,7 +135,7 @@ def _fitting(grid: Grid, width: int) -> Grid:
 
 def _wide(grid: Grid) -> int:
     columns = zip((column.header for column in grid.columns), *grid.rows, strict=True)
-    return sum(max(map(cell_len, column)) + _GAP for column in columns) - _GAP
+    return sum(max(cell_len(line) for value in column for line in value.split("\n")) + _GAP for column in columns) - _GAP
 
 
 def _without(grid: Grid, header: str) -> Grid:

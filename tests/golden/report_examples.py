@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from servermatrix.model import (
+    Bottleneck,
     Cell,
     Estimate,
     Excluded,
@@ -12,13 +13,16 @@ from servermatrix.model import (
     Host,
     Load,
     Noise,
+    Percentile,
     PlannedCell,
     Proof,
     Ranking,
+    Remark,
     Report,
     RunHeader,
     Summary,
     Table,
+    Verdict,
 )
 
 ROUNDS = 11
@@ -40,11 +44,79 @@ def about(value: float, spread: float = 0.03, n: int = ROUNDS) -> Estimate:
     return Estimate(value=value, low=value * (1 - spread), high=value * (1 + spread), n=n)
 
 
+def percentile(value_us: float, spread: float = 0.05) -> Percentile:
+    return Percentile(value_us=value_us, lowest_us=value_us * (1 - spread), highest_us=value_us * (1 + spread), samples=462_000)
+
+
+SERVER_BOUND = Verdict(bottleneck=Bottleneck.SERVER, evidence="the server used 99 % of the one core that it can use")
+GENERATOR_BOUND = Verdict(
+    bottleneck=Bottleneck.GENERATOR, evidence="wrk used 97 % of its core and 94 % of its calibrated ceiling; the server used 61 %"
+)
+REMARKS = {
+    flag: Remark(flag=flag, sentence=sentence, advice=advice)
+    for flag, sentence, advice in (
+        (
+            Flag.GENERATOR_BOUND,
+            "wrk used 97 % of its core while the server used 61 % of one",
+            "Give the generator more threads, on a machine that has the cores",
+        ),
+        (
+            Flag.HOST_BOUND,
+            "the host took 8 % of the CPU time",
+            "Measure when the machine is quiet, or on a machine of your own",
+        ),
+        (
+            Flag.WAITING,
+            "the server used 4 % of one core, and every answer took at least 100 ms",
+            "The app waits; raise connections until the server is busy",
+        ),
+        (
+            Flag.CONNECTION_BOUND,
+            "with 2 connections the server used 61 % of one core and the generator 12 %",
+            "Take more connections",
+        ),
+        (Flag.OVERSUBSCRIBED, "8 workers and 1 generator thread share 2 cores", "Take fewer workers"),
+        (Flag.RATE_NOT_KEPT, "3,412 of 4,000 requests/s were answered", "Take a lower rate"),
+        (Flag.NOISY, "9 of 22 windows were disturbed by other programs or the host", "Measure when the machine is quiet"),
+        (
+            Flag.PLATEAU_40_MS,
+            (
+                "the median answer took 41.2 ms while the server used 9 % of one core: the mark of small writes that wait for a "
+                "delayed acknowledgement"
+            ),
+            "Set TCP_NODELAY in the server, or take uvloop, which does",
+        ),
+        (
+            Flag.BIMODAL,
+            "4 of 11 starts served about 9,100 requests/s and the others about 12,400",
+            "Look at what differs from start to start, such as which worker got the connections",
+        ),
+        (
+            Flag.UNBALANCED,
+            "one of 4 workers did 61 % of the work (worst start 83 %, fair share 25 %) in 7 of 11 starts",
+            "Take more connections, or a server that shares them out",
+        ),
+        (
+            Flag.CLOSES_CONNECTIONS,
+            "a connection lived for 100 requests on average",
+            "Raise the server's limit of requests per connection",
+        ),
+        (Flag.ANSWERS_MISSING, "12 of 462,000 requests had no answer within 2 s", "Do not believe the p99: it leaves these out"),
+        (Flag.MEMORY_GROWS, "memory grew by 14 MiB per 100,000 requests", "Look for a leak in the app or the server"),
+        (
+            Flag.LOG_FLOOD,
+            "the server wrote 41 MiB of log in a window of 2 s",
+            "Turn the access log off, or read what it complains of",
+        ),
+        (Flag.FEW_ROUNDS, "fewer than 6 rounds are good, too few for an interval", "Take more rounds"),
+    )
+}
+
 UVLOOP = planned(cell("uvicorn", http="httptools", loop="uvloop"))
 ASYNCIO = planned(cell("uvicorn", http="h11", loop="asyncio"))
 GRANIAN = planned(cell("granian", loop="uvloop"), "granian's backlog cannot be less than 128.")
 HYPERCORN = planned(cell("hypercorn", loop="asyncio"))
-CLIENT_BOUND = planned(cell("granian", loop="rloop"))
+CLIENT = planned(cell("granian", loop="rloop"))
 
 
 def summary(of: PlannedCell, rps: float, ranking: Ranking | None, *flags: Flag) -> Summary:
@@ -57,14 +129,15 @@ def summary(of: PlannedCell, rps: float, ranking: Ranking | None, *flags: Flag) 
         rounds_failed=0,
         rps=about(rps),
         cpu_us_per_request=about(1e6 / rps, 0.004),
-        p50_us=about(64e6 / rps),
-        p99_us=about(130e6 / rps),
+        p50_us=percentile(64e6 / rps),
+        p99_us=percentile(130e6 / rps),
         ratio=about(rps / 10_000),
         pss_bytes=31_457_280,
         startup_s=0.4123,
-        worker_share_max=1.0,
         ranking=ranking,
+        verdict=SERVER_BOUND,
         flags=flags,
+        remarks=tuple(REMARKS[flag] for flag in flags),
     )
 
 
@@ -131,11 +204,19 @@ WITH_FAILURES = replace(
     RANKED,
     header=replace(
         HEADER,
-        cells=(*HEADER.cells, HYPERCORN, CLIENT_BOUND),
+        cells=(*HEADER.cells, HYPERCORN, CLIENT),
         excluded=(Excluded(id="hypercorn[loop=uvloop]/h1/w1/c64/json", reason="excluded in matrix.yaml"),),
     ),
     steps_done=5 * ROUNDS,
-    tables=(replace(TABLE, rows=(*TABLE.rows, summary(CLIENT_BOUND, 34_000, None, Flag.CLIENT_BOUND, Flag.NOISY))),),
+    tables=(
+        replace(
+            TABLE,
+            rows=(
+                *TABLE.rows,
+                replace(summary(CLIENT, 34_000, None, Flag.GENERATOR_BOUND, Flag.NOISY), verdict=GENERATOR_BOUND),
+            ),
+        ),
+    ),
     not_measured=(without_numbers(HYPERCORN, "failed", REASON),),
 )
 
@@ -151,11 +232,11 @@ def _only_values(row: Summary) -> Summary:
         rounds_ok=1,
         rps=bare(row.rps),
         cpu_us_per_request=bare(row.cpu_us_per_request),
-        p50_us=bare(row.p50_us),
-        p99_us=bare(row.p99_us),
+        p99_us=row.p99_us and percentile(row.p99_us.value_us, 0),
         ratio=bare(row.ratio),
         ranking=None,
         flags=(Flag.FEW_ROUNDS,),
+        remarks=(REMARKS[Flag.FEW_ROUNDS],),
     )
 
 

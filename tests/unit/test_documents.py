@@ -17,9 +17,11 @@ from servermatrix.analysis.stats import rounds_needed
 from servermatrix.config import applications
 from servermatrix.config.matrix import read_matrix
 from servermatrix.errors import Exit
-from servermatrix.model import Flag
+from servermatrix.model import UNRANKED, Flag
 from servermatrix.prepare import Wishes, prepare
+from servermatrix.render import controls, effects, looks
 from servermatrix.render.markdown import to_markdown
+from servermatrix.render.results import CLOSED, OPEN
 from tests.golden.protocol_examples import PROTOCOL_EXAMPLES
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -106,6 +108,23 @@ def test_the_readme_lists_the_exit_codes_that_are_in_use() -> None:
 
 def test_the_readme_explains_every_flag_of_a_row() -> None:
     assert sorted(first_column(README, "flag")) == sorted(Flag)
+    rows = re.findall(r"^\| ([\w -]+) \|.*\| (yes|no) \|$", README.read_text(), re.MULTILINE)
+    assert {flag for flag, ranked in rows if ranked == "no"} == UNRANKED
+
+
+def test_every_flag_and_section_of_a_report_is_explained() -> None:
+    text = READING.read_text()
+    told = [flag for names in re.findall(r"^- \*\*([\w ,-]+)\*\*: ", text, re.MULTILINE) for flag in names.split(", ")]
+    assert [flag for flag in Flag if flag not in told] == []
+    sections = (controls.HEADING, effects.HEADING, looks.HEADING, "What limited each row", "Noise floor", "On the wire")
+    assert [section for section in sections if section not in text] == []
+
+
+def test_every_column_of_a_report_is_explained_in_the_readme() -> None:
+    explained = {name for cell in first_column(README, "column") for name in cell.split(", ")} | {"server"}
+    headers = {measure.header for measure in (*CLOSED, *OPEN) if measure.full} | {"CPU us/request", "vs ..."}
+    assert headers - {"CPU us", "ratio", "rate kept"} <= explained
+    assert "rate kept" in README.read_text()
 
 
 @pytest.mark.parametrize("block", blocks(README, "yaml"), ids=lambda block: block.splitlines()[1].strip())
@@ -128,7 +147,7 @@ def test_the_plug_in_of_the_readme_loads_and_plans(tmp_path: Path) -> None:
     matrix = tmp_path / "matrix.yaml"
     matrix.write_text(the_block(README, "yaml", "anycorn") + "axes: {protocol: [h1, h2]}\n")
     prepared = prepare(Wishes(matrix=matrix, plugin_folders=(write_example(tmp_path),)), find_tools=False)
-    assert [cell.id for cell in prepared.plan.cells] == [
+    assert [cell.id for cell in prepared.plan.cells if not cell.duplicate] == [
         f"anycorn[loop={loop}]/h1/w1/c64/plaintext" for loop in ("asyncio", "trio")
     ]
     assert [each.id.split("/")[1] for each in prepared.plan.excluded] == ["h2", "h2"]
@@ -177,7 +196,7 @@ def test_contributing_describes_every_key_of_the_fake_model() -> None:
     assert set(first_column(CONTRIBUTING, "key of a cell")) == {*fake.NEEDED, *fake.OPTIONAL}
     assert set(first_column(CONTRIBUTING, "key of `noise`")) == {"kind", *fake.NOISE}
     (kinds,) = re.findall(r"^\| `kind` \|(.*)\|.*\|$", CONTRIBUTING.read_text(), re.MULTILINE)
-    assert set(re.findall(r"`(\w+)`", kinds)) == set(fake.KINDS)
+    assert set(re.findall(r"`([\w-]+)`", kinds)) == set(fake.KINDS)
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from servermatrix.model import UNRANKED, Estimate, Excluded, Flag, Ranking, Report, Summary, Wire
+from servermatrix.model import Bottleneck, Estimate, Excluded, Flag, Ranking, Remark, Report, Summary, Verdict, Wire
 from servermatrix.render.document import to_document, to_json
 from servermatrix.render.markdown import to_markdown
 from servermatrix.render.table import plain
 from servermatrix.render.terminal import to_terminal
+from tests.golden.claims_examples import CLAIMS_EXAMPLES, CONTROLS, EFFECTS, STOPPED
 from tests.golden.markdown_reader import tables
 from tests.golden.protocol_examples import (
     AES_128,
@@ -29,6 +30,7 @@ from tests.golden.protocol_examples import (
     SIDE_BY_SIDE,
     SYNC,
 )
+from tests.golden.remark_examples import REMARK_EXAMPLES
 from tests.golden.report_examples import (
     ASYNCIO,
     EXAMPLES,
@@ -47,7 +49,7 @@ from tests.golden.report_examples import (
     without_numbers,
 )
 
-ALL = {**EXAMPLES, **PROTOCOL_EXAMPLES}
+ALL = {**EXAMPLES, **PROTOCOL_EXAMPLES, **CLAIMS_EXAMPLES, **REMARK_EXAMPLES}
 TEXT = st.text() | st.text(alphabet="\\|`*_<>[]~&\n\r\t\x00\x1b\u2028# -:é")
 
 
@@ -72,17 +74,30 @@ def test_every_table_of_a_report_parses_back_with_no_blank_cell(name: str) -> No
 @given(reason=TEXT, sentence=TEXT, word=TEXT, answer=st.text(alphabet="ab |\n`"))
 def test_tables_parse_back_whatever_the_texts_of_a_run_are(reason: str, sentence: str, word: str, answer: str) -> None:
     odd = replace(GRANIAN, unequal=(sentence,), argv=(word, "x"), load_argv=(word,))
-    sent = Wire(head_bytes=119, body_bytes=13, framing=word)
+    row = replace(
+        summary(odd, 5_000, None, Flag.NOISY),
+        wire=Wire(head_bytes=119, body_bytes=13, framing=word),
+        verdict=Verdict(bottleneck=Bottleneck.HOST, evidence=sentence),
+        remarks=(Remark(flag=Flag.NOISY, sentence=sentence, advice=reason),),
+    )
+    effect = replace(EFFECTS.tables[0].effects[2], value=word, instead_of=reason)
     report = replace(
-        with_rows(replace(summary(odd, 5_000, None), wire=sent)),
+        with_rows(row),
+        tables=(replace(TABLE, rows=(row,), effects=(effect,)),),
+        checks=(replace(CONTROLS.checks[0], rule=sentence, subject=word),),
+        decisions=(replace(STOPPED.decisions[0], dropped=((word, reason),)),),
         header=replace(HEADER, git=word, argv=(word,), excluded=(Excluded(id="a|b", reason=reason),), equalised=(sentence,)),
         proofs=(replace(PROOF, loop=word, tls=word),),
         not_measured=(without_numbers(HYPERCORN, "failed", reason),),
         answer=f"x{answer}",
     )
     text = to_markdown(report)
-    results, failed, excluded, unequal, wire, proof, how = tables(text)
-    assert {len(row) for row in results} == {13}
+    results, limits, effects, checks, stopped, failed, excluded, unequal, wire, proof, how = tables(text)
+    assert {len(row) for row in results} == {14}
+    assert limits[1:] == [[GRANIAN.cell.setting, "host", plain(sentence)]]
+    assert effects[1][:2] == [plain(f"access_log={word}"), plain(reason)]
+    assert checks[1][1:3] == [plain(word), plain(sentence)]
+    assert stopped[1:] == [["6", plain(word), plain(reason)]]
     assert failed[1:] == [[HYPERCORN.cell.id, "failed", plain(reason)]]
     assert excluded[1:] == [["a|b", plain(reason)]]
     assert unequal[1:] == [["granian", plain(sentence)]]
@@ -116,7 +131,7 @@ def test_an_incomplete_run_says_right_at_the_top_how_to_go_on() -> None:
 def test_a_failed_cell_has_its_reason_in_every_form_and_a_number_in_none() -> None:
     reason = "the port answered `502 Bad Gateway` with <html> | 12 of 64 requests, see __init__.py"
     (cell,) = (each for each in json.loads(to_json(WITH_FAILURES))["cells"] if each["status"] == "failed")
-    assert [HYPERCORN.cell.id, "failed", reason] in tables(to_markdown(WITH_FAILURES))[1]
+    assert [HYPERCORN.cell.id, "failed", reason] in tables(section(to_markdown(WITH_FAILURES), "Not measured"))[0]
     assert f"{HYPERCORN.cell.id}: failed: {reason}" in to_terminal(WITH_FAILURES, width=200, colour=False)
     assert plain(cell["reason"]) == reason
     numbers = (
@@ -127,7 +142,9 @@ def test_a_failed_cell_has_its_reason_in_every_form_and_a_number_in_none() -> No
         "ratio",
         "pss_bytes",
         "startup_s",
-        "worker_share_max",
+        "p999_us",
+        "balance",
+        "due_per_s",
         "rank",
         "group",
     )
@@ -137,7 +154,7 @@ def test_a_failed_cell_has_its_reason_in_every_form_and_a_number_in_none() -> No
 def test_a_failed_row_that_is_still_in_its_table_is_told_once_and_not_as_numbers() -> None:
     failed = without_numbers(HYPERCORN, "failed", "it did not start")
     report = replace(with_rows(*TABLE.rows, failed), not_measured=(failed,))
-    results, not_measured, *_ = tables(to_markdown(report))
+    results, _, not_measured, *_ = tables(to_markdown(report))
     assert [row[2] for row in results[1:]] == [row.planned.cell.setting for row in TABLE.rows]
     assert not_measured[1:] == [[HYPERCORN.cell.id, "failed", "it did not start"]]
     assert len([each for each in json.loads(to_json(report))["cells"] if each["id"] == HYPERCORN.cell.id]) == 1
@@ -149,20 +166,12 @@ def test_a_table_without_a_measured_row_says_so() -> None:
     assert "No row of this table could be measured." in to_terminal(report, width=80, colour=False)
 
 
-@pytest.mark.parametrize("flag", Flag)
-def test_every_flag_is_explained_under_the_table_in_which_it_stands(flag: Flag) -> None:
-    text = section(to_markdown(with_rows(summary(GRANIAN, 5_000, None, flag))), "plaintext, HTTP/1.1, 1 worker, 64 connections")
-    (explanation,) = [line for line in text.split("\n") if line.startswith(f"- {flag}: ")]
-    assert explanation.endswith("; not ranked.") == (flag in UNRANKED)
-    assert f"- {flag}: " not in to_markdown(RANKED)
-
-
 @pytest.mark.parametrize(
     ("groups", "expected"),
     [
         (("a", "a", "b"), ["Cannot be told apart (a): granian", "Told apart from every other ranked row: uvicorn[http=h11"]),
         (("a", "ab", "b"), ["Cannot be told apart (a): granian", "Cannot be told apart (b): uvicorn[http=httptools"]),
-        (("a", "b", "c"), ["Told apart from every other ranked row: granian"]),
+        (("a", "b", "c"), ["Every ranked row is told apart from every other."]),
         (("z", "za2", "a2"), ["Cannot be told apart (z): granian", "Cannot be told apart (a2): uvicorn[http=httptools"]),
     ],
 )
@@ -171,6 +180,15 @@ def test_the_groups_are_told_in_words(groups: tuple[str, ...], expected: list[st
     told = [line[2:] for line in to_markdown(with_rows(*ranked)).split("\n") if "old apart" in line]
     assert len(told) == len(expected)
     assert all(line.startswith(start) for line, start in zip(told, expected, strict=True)), told
+
+
+def test_many_rows_that_are_told_apart_are_counted_where_the_others_are_named() -> None:
+    def ranked(groups: str) -> str:
+        rows = [replace(TABLE.rows[0], name=f"row{at}", ranking=Ranking(rank=(1, 9), group=own)) for at, own in enumerate(groups)]
+        return to_markdown(with_rows(*rows))
+
+    assert "- Told apart from every other ranked row: row2, row3, row4, row5.\n" in ranked("aabcde")
+    assert "- Told apart from every other ranked row: the other 5.\n" in ranked("aabcdef")
 
 
 def test_a_single_ranked_row_is_not_told_apart_from_nothing() -> None:
@@ -193,13 +211,16 @@ def test_the_reference_is_named_in_the_header_and_not_compared_with_itself() -> 
 @pytest.mark.parametrize(
     ("report", "sentence"),
     [
-        (RANKED, "closed loop, c = 64, latency as measured (wrk's back-fill removed)"),
+        (RANKED, "closed loop, c = 64; latency: percentiles of all answers of all starts, as measured (wrk's back-fill removed)"),
         (made_by("builtin"), "generator: builtin, not comparable with wrk"),
         (made_by("fake"), "SIMULATED by the fake generator: no server was started"),
-        (made_by("h2load"), "Load: closed loop, 64 requests in flight, latency from h2load's log of every request."),
-        (made_by("mine"), "closed loop, c = 64, latency as measured; generator: mine"),
+        (
+            made_by("h2load"),
+            "closed loop, 64 requests in flight; latency: percentiles of all answers of all starts, from h2load's log of every",
+        ),
+        (made_by("mine"), "closed loop, c = 64; latency: percentiles of all answers of all starts, as measured; generator: mine"),
         (RANKED, "The smallest difference this run could have seen: 1.043x (4.3 %)."),
-        (RANKED, "Requests/s, CPU and latency are Hodges-Lehmann estimates of 11 rounds, with intervals of 95 %."),
+        (RANKED, "Requests/s and CPU us per request are Hodges-Lehmann estimates of 11 rounds, with intervals of 95 %."),
         (ONE_ROUND, "medians of 1 round; nothing can be ranked"),
         (replace(RANKED, tables=(replace(TABLE, rounds_needed=12),)), "3 comparisons would need 12 rounds before any difference"),
     ],
@@ -332,7 +353,7 @@ def test_where_connections_are_replaced_what_the_latency_leaves_out_is_said() ->
     assert "(wrk's back-fill removed), without the time to connect." in to_markdown(ENVIRONMENTS)
     assert "(wrk's back-fill removed)." in to_markdown(RANKED)
     builtin = replace(ENVIRONMENTS.tables[0], generator="builtin")
-    said = "latency as measured, without the time to connect; generator: builtin"
+    said = "as measured, without the time to connect; generator: builtin"
     assert said in to_markdown(replace(ENVIRONMENTS, tables=(builtin,)))
 
 
@@ -354,7 +375,7 @@ def test_a_heading_names_the_generator_only_where_there_are_several() -> None:
 
 
 def test_the_labels_of_rows_that_differ_in_their_load_are_explained() -> None:
-    assert "64 requests in flight (c8m8: 8 connections x 8 streams; c64: 64 connections), latency" in to_markdown(SIDE_BY_SIDE)
+    assert "64 requests in flight (c8m8: 8 connections x 8 streams; c64: 64 connections); latency" in to_markdown(SIDE_BY_SIDE)
 
 
 def test_rows_whose_status_the_generator_could_not_read_are_named() -> None:
@@ -371,7 +392,6 @@ def test_a_row_is_called_by_its_name_wherever_it_is_told_of() -> None:
     header, *rows = tables(text)[0]
     assert header[4] == "vs granian h2c c8m8"
     assert [row[2] for row in rows] == ["granian h2c c8m8", "granian h1 c64", "hypercorn h1 c64", "hypercorn h2c c8m8"]
-    assert f"- Told apart from every other ranked row: {', '.join(row[2] for row in rows)}.\n" in text
     assert "granian h2c c8m8  " in to_terminal(SIDE_BY_SIDE, width=200, colour=False)
 
 

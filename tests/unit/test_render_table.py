@@ -83,7 +83,16 @@ def test_names_stay_readable_in_raw_markdown(name: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "shown"),
-    [("a|b", r"a\|b"), ("a\\", r"a\\"), ("__init__", r"\_\_init\_\_"), ("<b>", r"\<b>"), ("&amp;", r"\&amp;"), ("", "n/a")],
+    [
+        ("a|b", r"a\|b"),
+        ("a\\", r"a\\"),
+        ("__init__", r"\_\_init\_\_"),
+        ("<b>", r"\<b>"),
+        ("&amp;", r"\&amp;"),
+        ("", "n/a"),
+        ("[a]: b", r"\[a]: b"),
+        ("x[a]: b", "x[a]: b"),
+    ],
 )
 def test_what_markdown_would_take_for_more_than_text_is_escaped(text: str, shown: str) -> None:
     assert table.escaped(text) == shown
@@ -101,7 +110,21 @@ def test_what_markdown_would_take_for_more_than_text_is_escaped(text: str, shown
         (table.ratio(Estimate(value=2.1, low=1.95, high=2.24, n=6)), "2.10x [1.95, 2.24]"),
         (table.ratio(Estimate(value=1, low=None, high=None, n=1)), "1.00x"),
         (table.ratio(None), "n/a"),
-        (table.milliseconds(Estimate(value=812, low=800, high=820, n=6)), "0.81"),
+        (table.change(Estimate(value=1.381, low=1.312, high=1.459, n=6)), "+38 % [31, 46]"),
+        (table.change(Estimate(value=0.88, low=0.85, high=0.91, n=6)), "-12 % [-15, -9]"),
+        (table.change(Estimate(value=1.024, low=0.991, high=1.07, n=6)), "+2.4 % [-0.9, 7.0]"),
+        (table.change(Estimate(value=0.976, low=None, high=None, n=1)), "-2.4 %"),
+        (table.change(Estimate(value=1, low=0.99, high=1.01, n=6)), "+0.0 % [-1.0, 1.0]"),
+        (table.change(Estimate(value=2.99, low=2.9, high=3.1, n=6)), "+199 % [190, 210]"),
+        (table.change(Estimate(value=4.6, low=4.4, high=4.81, n=6)), "4.60x [4.40, 4.81]"),
+        (table.figure(640), "640"),
+        (table.figure(64.25), "64.2"),
+        (table.figure(1.2), "1.20"),
+        (table.figures(Estimate(value=1.187, low=1.16, high=1.2, n=6)), "1.19 [1.16, 1.20]"),
+        (table.figures(Estimate(value=633.4, low=99.6, high=1_640, n=6)), "633 [100, 1,640]"),
+        (table.figures(None), "n/a"),
+        (table.milliseconds(812), "0.81"),
+        (table.milliseconds(412_000), "412.00"),
         (table.milliseconds(None), "n/a"),
         (table.mebibytes(31_457_280), "30.0"),
         (table.mebibytes(0), "0.0"),

@@ -1,0 +1,60 @@
+"""Runs the studies: all of them, into docs/statistics.md; with `--only NAME` the fast ones of that name."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.truth.cases import Case, broken, counted, on_all_cores
+from tests.truth.document import document
+from tests.truth.studies import fast, whole
+
+PLACE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
+
+
+def main() -> int:
+    """Return 1 when a bound is broken, else 0."""
+    parser = argparse.ArgumentParser(prog="python -m tests.truth", description=__doc__)
+    parser.add_argument("--only", metavar="NAME", help="run the fast cases whose name or study has this in it; write nothing")
+    parser.add_argument("--scale", type=float, default=1.0, help="how many times the usual number of matrices")
+    given = parser.parse_args()
+    if given.only:
+        return _fast(given.only)
+    return _whole(given.scale)
+
+
+def _fast(name: str) -> int:
+    cases = [case for case in fast() if name in f"{case.study}; {case.name}"]
+    if not cases:
+        _say(f"there is no fast case with {name!r} in its name")
+        return 1
+    wrong = [sentence for case in cases for sentence in broken(case, counted(case, range(case.tries)))]
+    _say("\n".join(wrong) or f"{len(cases)} cases keep their bounds")
+    return 1 if wrong else 0
+
+
+def _whole(scale: float) -> int:
+    cases, began_s = whole(scale), time.monotonic()
+    results: dict[str, tuple[Case, Counter[str]]] = {}
+    wrong: list[str] = []
+    for case, counts in on_all_cores(cases, len(os.sched_getaffinity(0))):
+        results[f"{case.study}; {case.name}"] = case, counts
+        wrong += broken(case, counts)
+        verdict = "; ".join(broken(case, counts)) or "ok"
+        _say(f"{time.monotonic() - began_s:5.0f} s  {len(results)}/{len(cases)}  {case.study}; {case.name}: {verdict}")
+    PLACE.write_text(document(results, wrong), encoding="utf-8")
+    _say(f"{len(wrong)} bounds broken; written to {PLACE.relative_to(PLACE.parents[1])}")
+    return 1 if wrong else 0
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,163 @@
+"""Reads claims off a report, as a reader does, and holds them against what is true of the world that it is about."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import combinations
+
+from servermatrix.analysis.analyse import analyse
+from servermatrix.analysis.stats import ALPHA, subset_sums
+from servermatrix.model import Effect, Estimate, Summary, Table
+from tests.truth.worlds import CPU_US, RPS, World, run_of
+
+HEADLINE = re.compile(
+    r"(?:^|; )(?P<winner>\S+) serves (?:plaintext )?(?P<times>[\d.]+)x \[(?P<low>[\d.]+), (?P<high>[\d.]+)\] "
+    r"as many requests per second as (?P<loser>[^\s;]+)"
+)
+ROUNDED = 0.005  # headlines have two decimals
+
+
+def false_claims(world: World, seed: int) -> Counter[str]:
+    """Count in which places a report on a world says something untrue: `ranking`, `letters`, `effects`, `headline`, `any`."""
+    report = analyse(run_of(world, seed))
+    wrong = {place for table in report.tables for place in _untrue(table, world)}
+    return Counter(["matrices", *wrong, *(["any"] if wrong else [])])
+
+
+def _untrue(table: Table, world: World) -> Iterator[str]:
+    gains = {row.planned.cell.setting: world.gain(row.planned.cell.id) for row in table.rows}
+    ranked = [row for row in table.rows if row.ranking]
+    if not all(_rank_is_possible(row, ranked, world) for row in ranked):
+        yield "ranking"
+    if any(_parted(one, other) and _gain(one, world) == _gain(other, world) for one, other in combinations(ranked, 2)):
+        yield "letters"
+    if any(_untrue_effect(effect, table, world) for effect in table.effects):
+        yield "effects"
+    if (said := HEADLINE.search(table.answer)) and not _headline_is_true(said, table.answer, gains):
+        yield "headline"
+    assert said or "as many" not in table.answer, table.answer
+
+
+def _gain(row: Summary, world: World) -> float:
+    return world.gain(row.planned.cell.id)
+
+
+def _rank_is_possible(row: Summary, ranked: list[Summary], world: World) -> bool:
+    """Tell whether every place that the row may truly have, equals in any order, is within its rank interval."""
+    assert row.ranking is not None
+    faster = sum(_gain(other, world) > _gain(row, world) for other in ranked)
+    slower = sum(_gain(other, world) < _gain(row, world) for other in ranked)
+    low, high = row.ranking.rank
+    return low <= 1 + faster and len(ranked) - slower <= high
+
+
+def _parted(one: Summary, other: Summary) -> bool:
+    assert one.ranking is not None
+    assert other.ranking is not None
+    return not set(one.ranking.group) & set(other.ranking.group)
+
+
+def _untrue_effect(effect: Effect, table: Table, world: World) -> bool:
+    true = _true_effects(effect, table, world)
+    shown = [(one.ratio.value, true[one.where]) for one in effect.seen if one.shown]
+    return any((value - 1) * (truth - 1) <= 0 for value, truth in shown) or any(
+        round(true[one], 9) == round(true[other], 9) for one, other in effect.differs
+    )
+
+
+def _true_effects(effect: Effect, table: Table, world: World) -> dict[str, float]:
+    """Return by setting what the value of an option truly does there."""
+    found: dict[str, dict[str, float]] = {}
+    for row in table.rows:
+        cell = row.planned.cell
+        label = ",".join(part for part in cell.label.split(",") if not part.startswith(f"{effect.option}="))
+        found.setdefault(replace(cell, label=label).setting, {})[dict(cell.options).get(effect.option, "")] = _gain(row, world)
+    both = {where: by for where, by in found.items() if effect.value in by and effect.instead_of in by}
+    return {where: by[effect.value] / by[effect.instead_of] for where, by in both.items()}
+
+
+def _headline_is_true(said: re.Match[str], answer: str, gains: dict[str, float]) -> bool:
+    winner, loser = gains[said["winner"]], gains[said["loser"]]
+    alone = "tied for the lead" not in answer
+    fastest = sorted(gains.values())[-2:]
+    return winner > loser and (not alone or (winner == fastest[-1] and fastest[0] < fastest[-1]))
+
+
+def coverage(world: World, seed: int) -> Counter[str]:
+    """Count intervals of the report, those that miss what is true, and the misses to be expected of exact ones, in millionths.
+
+    `ratio` is against a row chosen beforehand.
+    """
+    run = run_of(world, seed)
+    first = run.header.cells[0].cell
+    report = analyse(run, reference=first.setting)
+    counts: Counter[str] = Counter()
+    for row in report.tables[0].rows:
+        gain = _gain(row, world)
+        if row.planned.cell.setting != first.setting:
+            _tally(counts, "ratio", row.ratio, gain / world.gain(first.id))
+        _tally(counts, "rps", row.rps, RPS * gain)
+        _tally(counts, "cpu", row.cpu_us_per_request, CPU_US)
+    return counts
+
+
+def chosen(world: World, seed: int) -> Counter[str]:
+    """Count, as `coverage` does, intervals that a report shows because of how the rows came out.
+
+    `fastest` are ratios to the row that came out first, `headline` the ratio in the sentence at the top.
+    """
+    counts: Counter[str] = Counter()
+    table = analyse(run_of(world, seed)).tables[0]
+    gains = {row.planned.cell.id: _gain(row, world) for row in table.rows}
+    for row in table.rows:
+        if row.planned.cell.id != table.reference:
+            _tally(counts, "fastest", row.ratio, gains[row.planned.cell.id] / gains[table.reference or ""])
+    if said := HEADLINE.search(table.answer):
+        named = {row.planned.cell.setting: _gain(row, world) for row in table.rows}
+        low, high = float(said["low"]) - ROUNDED, float(said["high"]) + ROUNDED
+        true = named[said["winner"]] / named[said["loser"]]
+        _tally(counts, "headline", Estimate(value=true, low=low, high=high, n=table.rows[0].rounds_ok), true)
+    return counts
+
+
+def _tally(counts: Counter[str], name: str, found: Estimate | None, true: float) -> None:
+    if found is None or found.low is None or found.high is None:
+        return
+    counts[name] += 1
+    counts[f"{name} missed"] += not found.low <= true <= found.high
+    counts[f"{name} expected"] += round(1e6 * exact_miss(found.n))
+
+
+def exact_miss(rounds: int, alpha: float = ALPHA) -> float:
+    """Return how often the exact interval of so many rounds misses: the largest probability up to alpha that there is."""
+    counts, total, sum_of_tail = subset_sums(tuple(range(1, rounds + 1))), float(2**rounds), 0
+    for count in counts:
+        if 2 * (sum_of_tail + count) > alpha * total:
+            break
+        sum_of_tail += count
+    return 2 * sum_of_tail / total
+
+
+def power(world: World, seed: int) -> Counter[str]:
+    """Count the true differences, those that a report shows, and whether the fastest stands alone; with and without the floor.
+
+    `steps` of the run are counted against those that all its rounds would have been.
+    """
+    run = run_of(world, seed)
+    without = [planned for planned in run.header.cells if not planned.cell.duplicate]
+    bare = replace(
+        run,
+        header=replace(run.header, cells=tuple(without)),
+        samples=tuple(sample for sample in run.samples if not sample.cell_id.endswith("/again")),
+    )
+    counts = Counter({"matrices": 1, "steps": len(run.samples)})
+    for name, report in (("shown", analyse(run)), ("bare", analyse(bare))):
+        ranked = [row for row in report.tables[0].rows if row.ranking]
+        pairs = [pair for pair in combinations(ranked, 2) if _gain(pair[0], world) != _gain(pair[1], world)]
+        counts["pairs"] = len(pairs)
+        counts[name] = sum(_parted(*pair) for pair in pairs)
+        counts[f"{name} alone"] = sum(row.ranking is not None and row.ranking.rank == (1, 1) for row in ranked)
+    return counts
