@@ -8,14 +8,16 @@ from dataclasses import replace
 
 from servermatrix.analysis.grouping import table_key
 from servermatrix.analysis.sequence import plan_looks
-from servermatrix.analysis.stats import ALPHA, MIN_ROUNDS
+from servermatrix.analysis.stats import MIN_ROUNDS
 from servermatrix.duplicate import with_duplicate
 from servermatrix.errors import UsageProblem
-from servermatrix.model import Cell, Load, Look, Plan
+from servermatrix.model import Cell, Load, Look, Plan, Run
 
 STEP_OVERHEAD_S = 0.9
 PROOF_S = 1.0
 CALIBRATION_S = 3.0
+FEWEST_TO_GO_ON = 9  # cells of which three can have twice the rounds in the time of all, when the others end at half
+MOST_LOOKS = 3
 
 
 def seconds_per_step(load: Load) -> float:
@@ -36,9 +38,17 @@ def preparation_s(plan: Plan) -> float:
 
 
 def estimate_s(plan: Plan) -> float:
-    """Return how long the run takes, in seconds, if nothing has to be repeated; never more than its budget."""
+    """Return how long the run takes, in seconds, if nothing has to be repeated: no more than its budget, if any."""
     whole = preparation_s(plan) + steps_s(plan.cells, plan.rounds)
     return min(whole, float(plan.budget_s)) if plan.budget_s else whole
+
+
+def steps_expected(run: Run) -> int:
+    """Count the steps that a run has if nothing more is left out: those within its budget, and more once it goes on with them."""
+    looks, decided = run.header.looks, {decision.round for decision in run.decisions}
+    # The last of three looks lies beyond the budget, see sequence.plan_looks.
+    within = looks[-2].round if len(looks) == MOST_LOOKS and looks[-2].round not in decided else run.header.rounds
+    return sum(min(within, run.rounds_of(planned.cell)) for planned in run.header.cells)
 
 
 def largest_table(plan: Plan) -> int:
@@ -75,14 +85,13 @@ def _rounds_within(plan: Plan, budget_s: float) -> int:
 def _looks(plan: Plan, rounds: int) -> tuple[Look, ...]:
     """Plan the looks for so many rounds of all cells; none where nothing is compared, for then nothing could be decided.
 
-    Open loops have as many rounds as the plan, whatever was dropped, so with them there is no look beyond those that fit.
+    Open loops have as many rounds as the plan, whatever was dropped, so with them there is no look beyond those that fit. Nor is
+    there where two rows and the cell that is measured twice could not go on to it if all others were dropped at the first look:
+    half of the time is left then, for the rounds from there on to twice as many.
     """
     rows = largest_table(plan)
-    looks = plan_looks(rounds, rows * (rows - 1) // 2) if rows > 1 else ()
-    if len(_closed(plan)) == len(plan.cells) or not looks:
-        return looks
-    within = tuple(look for look in looks if look.round < rounds)
-    return (*within, Look(round=rounds, alpha=ALPHA - sum(look.alpha for look in within)))
+    beyond = len(_closed(plan)) == len(plan.cells) >= FEWEST_TO_GO_ON
+    return plan_looks(rounds, rows * (rows - 1) // 2, beyond=beyond) if rows > 1 else ()
 
 
 def _closed(plan: Plan) -> list[Cell]:

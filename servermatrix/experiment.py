@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Generator as Records
@@ -23,15 +24,17 @@ from servermatrix.measure.course import Course, Found
 from servermatrix.measure.host import layout_of
 from servermatrix.measure.probe import Patience, free_port, port_is_free
 from servermatrix.measure.process import Guard, adopt_orphans
+from servermatrix.measure.quiet import nobody
 from servermatrix.model import ENCRYPTED, Cause, Failed, Plan, Report, Run, RunHeader, Step
 from servermatrix.prepare import Prepared, Setup
 from servermatrix.render.document import to_json
 from servermatrix.render.markdown import to_markdown
-from servermatrix.steering import estimated_s, steer, stored_s
+from servermatrix.steering import steer, stored_s
 from servermatrix.store.codec import Resumed
 from servermatrix.venues import Venues, built
 
 BYTES_PER_WINDOW = 40_000
+THREADS_OF_NUMPY = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,15 +138,21 @@ def _records(prepared: Prepared, setup: Setup, listener: Listener, opened: Opene
         simulation, before = prepared.simulation, listener.started
         yield from measuring.simulate(simulation, opened.plan, opened.stored, setup.model, before, course=course)
         return
+    one_thread()
     adopt_orphans()
     guard = Guard()
     try:
         logs = opened.writer.folder / "logs"
         logs.mkdir(exist_ok=True)
-        bench = make_bench(prepared, setup, opened.venues, guard, logs)
+        bench = make_bench(prepared, setup, opened.venues, guard, logs, tell=listener.preparing)
         yield from measuring.measure(bench, opened.plan, opened.stored, listener.started, course)
     finally:
         guard.close()
+
+
+def one_thread() -> None:
+    """Keep numpy, which comes at the first look, from starting threads: servers are forked off a process that has none."""
+    os.environ.update(dict.fromkeys(THREADS_OF_NUMPY, "1"))
 
 
 def _course(prepared: Prepared, opened: Opened) -> Course:
@@ -151,17 +160,21 @@ def _course(prepared: Prepared, opened: Opened) -> Course:
     plan, began_s = opened.plan, time.monotonic()
     before_s = stored_s(plan, opened.stored)
 
-    def spent_s(run: Run) -> float:
-        return estimated_s(plan, run) if prepared.simulation else before_s + time.monotonic() - began_s
+    def spent_s(estimated_s: float) -> float:
+        return estimated_s if prepared.simulation else before_s + time.monotonic() - began_s
 
     return steer(plan, lambda: store.read_run(opened.writer.folder), spent_s)
 
 
-def rehearse(header: RunHeader, plan: Plan, generator: LoadGenerator, model: Mapping[str, object]) -> Run:
-    """Return the run that a simulation of a plan gives, decisions and paces included, without a file."""
+def rehearse(header: RunHeader, plan: Plan, generator: LoadGenerator, model: Mapping[str, object], *, slower: float = 1.0) -> Run:
+    """Return the run that a simulation of a plan gives, decisions and paces included, without a file.
+
+    It is of a machine on which everything takes so many times as long as is estimated.
+    """
     records: list[Found] = []
-    course = steer(plan, lambda: store.assemble(header, records), lambda run: estimated_s(plan, run))
-    records.extend(measuring.simulate(generator, plan, store.assemble(header, ()), model, lambda _: None, course=course))
+    course = steer(plan, lambda: store.assemble(header, records), lambda estimated_s: slower * estimated_s)
+    for record in measuring.simulate(generator, plan, store.assemble(header, ()), model, lambda _: None, course=course):
+        records.append(record)  # noqa: PERF402 - the course reads them meanwhile, and an extended list is not one until the end
     return store.assemble(header, records)
 
 
@@ -172,8 +185,10 @@ def _venues(prepared: Prepared, setup: Setup, listener: Listener) -> Venues:
     return built(prepared.servers, prepared.plan.cells, setup.python, listener.preparing)
 
 
-def make_bench(prepared: Prepared, setup: Setup, venues: Venues, guard: Guard, logs: Path) -> Bench:
-    """Put together what all starts of a plan share."""
+def make_bench(
+    prepared: Prepared, setup: Setup, venues: Venues, guard: Guard, logs: Path, *, tell: Callable[[str], None] = nobody
+) -> Bench:
+    """Put together what all starts of a plan share; `tell` says a sentence to whoever watches."""
     plan = prepared.plan
     encrypted = any(cell.protocol in ENCRYPTED for cell in plan.cells)
     return Bench(
@@ -188,6 +203,7 @@ def make_bench(prepared: Prepared, setup: Setup, venues: Venues, guard: Guard, l
         certificate=make_certificate() if encrypted else None,
         layout=layout_of(setup.pin, plan.cells),
         patience=Patience(ready_s=setup.ready_s),
+        tell=tell,
         pick_port=fixed_port(setup.port) if setup.port else free_port,
     )
 

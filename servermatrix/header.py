@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,7 @@ from servermatrix.errors import Unfit
 from servermatrix.measure.bench import HOST, Wanted, wanted
 from servermatrix.measure.host import fingerprint, git_state, layout_of
 from servermatrix.measure.window import TIMEOUT_SPARE_S
-from servermatrix.model import ENCRYPTED, HTTP2, App, Cell, Load, Plan, PlannedCell, RunHeader
+from servermatrix.model import ENCRYPTED, HTTP2, App, Cell, Host, Load, Plan, PlannedCell, RunHeader
 from servermatrix.prepare import Prepared, Setup
 from servermatrix.venues import Venues
 
@@ -131,10 +132,16 @@ def _shown_shot(plugin: LoadGenerator, load: Load, app: App, protocol: str) -> S
 def check_same(stored: RunHeader, now: RunHeader) -> None:
     """Refuse to mix machines, versions or generators in one run; Unfit names what differs."""
     pairs = (
-        ("the machine", stored.host, now.host),
+        ("the machine", replace(stored.host, pinned=""), replace(now.host, pinned="")),
+        ("how the cores are split", _split(stored.host), _split(now.host)),
         ("the installed versions", stored.versions, now.versions),
         ("the load generators", stored.generators, now.generators),
     )
     for what, before, after in pairs:
         if before != after:
             raise Unfit(f"{what} changed since run {stored.id} began", "start a new run: leave --resume out")
+
+
+def _split(host: Host) -> str:
+    """Return which cores are whose, without the reason, which is told in other words from version to version."""
+    return host.pinned.partition(": ")[0]

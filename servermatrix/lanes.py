@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from servermatrix.analysis.grouping import Key, table_key
+from servermatrix.analysis.grouping import comparison
 from servermatrix.contracts import LoadGenerator
 from servermatrix.model import Cell
 
@@ -37,10 +37,5 @@ def without_capacity(cells: Mapping[str, Cell]) -> frozenset[str]:
     opened = {cell_id: cell for cell_id, cell in cells.items() if cell.load.rate_percent}
     if not opened:
         return frozenset()
-    closed = {_comparison(cell) for cell_id, cell in cells.items() if cell_id not in opened}
-    return frozenset(cell_id for cell_id, cell in opened.items() if _comparison(cell) not in closed)
-
-
-def _comparison(cell: Cell) -> Key:
-    """Return what cells share that are compared at a rate: what those of one table do, whatever drives them and how fast."""
-    return table_key(replace(cell, load=replace(cell.load, generator="", rate_percent=0)))
+    closed = {comparison(cell) for cell_id, cell in cells.items() if cell_id not in opened}
+    return frozenset(cell_id for cell_id, cell in opened.items() if comparison(cell) not in closed)

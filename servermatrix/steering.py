@@ -1,4 +1,4 @@
-"""Settles what comes next while a run goes on: decisions at its looks within its budget, and the rates of its open loops."""
+"""Settles what comes next while a run goes on: decisions at its looks, when its budget ends it, the rates of its open loops."""
 
 from __future__ import annotations
 
@@ -11,32 +11,53 @@ from servermatrix.effort import preparation_s, seconds_per_step, steps_s
 from servermatrix.measure.course import Course
 from servermatrix.model import Cell, Decision, Look, Plan, Run, Skipped
 
-# How far a run may exceed its budget to reach a look that was planned to lie within it: estimates of time are not exact.
+# How far a run may exceed its budget to come to rounds that were planned to lie within it: estimates of time are not exact.
 OVERRUN = 1.1
-INTERRUPTED_FROM = 10  # times what a step is estimated to take: who waited longer was interrupted
+OUT_OF_TIME = "the time is up: with another round it would have taken over a tenth more than its budget"
+# Who waited longer was interrupted: so many times what a step is estimated to take, and no less than so many seconds.
+INTERRUPTED_FROM = 10
+INTERRUPTED_FROM_S = 120.0
 
 
-def steer(plan: Plan, so_far: Callable[[], Run], spent_s: Callable[[Run], float]) -> Course:
-    """Return how a plan is gone through: from the run `so_far`, on which so many seconds were spent."""
+def steer(plan: Plan, so_far: Callable[[], Run], spent_s: Callable[[float], float]) -> Course:
+    """Return how a plan is gone through: from the run `so_far`.
+
+    `spent_s` are the seconds that were spent on it, of which it is told how many were estimated.
+    """
     opened = [cell for cell in plan.cells if cell.load.rate_percent]
 
     def decide(look: Look) -> Decision:
         run = so_far()
-        left_s = -spent_s(run) - steps_s(opened, plan.rounds)
+        estimate_s = estimated_s(plan, run)
 
         def affordable(cells: Sequence[Cell], rounds: int) -> bool:
-            return steps_s(cells, rounds) <= left_s + budget_to(plan, look.round + rounds)
+            # Up to a look that was planned to lie within the budget rounds are run as long as there is time.
+            within = is_within_budget(plan, look.round + rounds)
+            more = 1 if within else rounds
+            more_s = steps_s(cells, more) + steps_s(opened, look.round + more)
+            return total_s(spent_s(estimate_s), estimate_s, more_s) <= plan.budget_s * (OVERRUN if within else 1.0)
 
         return sequence.decide(run, look, affordable)
 
-    return Course(decide=decide, paces=lambda: open_loop.paces(so_far()))
+    def out_of_time(tried: Sequence[Cell], coming: Sequence[Cell]) -> str:
+        if not plan.budget_s:
+            return ""
+        estimate_s = preparation_s(plan) + steps_s(tried, 1)
+        fits = total_s(spent_s(estimate_s), estimate_s, steps_s(coming, 1)) <= plan.budget_s * OVERRUN
+        return "" if fits else OUT_OF_TIME
+
+    return Course(decide=decide, paces=lambda: open_loop.paces(so_far()), out_of_time=out_of_time)
 
 
-def budget_to(plan: Plan, number: int) -> float:
-    """Return the seconds that a run may take to come to this round: a little more than its budget where that was the plan."""
+def total_s(spent_s: float, estimate_s: float, more_s: float) -> float:
+    """Return what a run takes with what is estimated to take `more_s`, in seconds: slower by as much as it was until now."""
+    return spent_s + max(1.0, spent_s / estimate_s) * more_s
+
+
+def is_within_budget(plan: Plan, number: int) -> bool:
+    """Tell whether this round was planned to lie within the budget, with all cells."""
     # The budget is in whole seconds: what a part of one was planned for must not be called too long.
-    planned = preparation_s(plan) + steps_s(plan.cells, number) <= plan.budget_s + 1
-    return plan.budget_s * (OVERRUN if planned else 1.0)
+    return preparation_s(plan) + steps_s(plan.cells, number) <= plan.budget_s + 1
 
 
 def estimated_s(plan: Plan, run: Run) -> float:
@@ -51,11 +72,15 @@ def stored_s(plan: Plan, run: Run) -> float:
         return 0.0
     per_step = _estimates(plan)
     samples = sorted(run.samples, key=lambda sample: sample.started_at)
-    limits_s = [preparation_s(plan), *(per_step[sample.cell_id] for sample in samples)]
+    estimates_s = [preparation_s(plan), *(per_step[sample.cell_id] for sample in samples)]
     moments = [_moment(run.header.started_at), *(_moment(sample.started_at) for sample in samples)]
     spans_s = [after - before for before, after in pairwise(moments)]
-    known = zip(spans_s, limits_s, strict=False)
-    return sum(span_s if 0 <= span_s < INTERRUPTED_FROM * limit_s else limit_s for span_s, limit_s in known) + limits_s[-1]
+    known = zip(spans_s, estimates_s, strict=False)
+    return sum(span_s if 0 <= span_s < _longest_s(step_s) else step_s for span_s, step_s in known) + estimates_s[-1]
+
+
+def _longest_s(step_s: float) -> float:
+    return max(INTERRUPTED_FROM * step_s, INTERRUPTED_FROM_S)
 
 
 def _estimates(plan: Plan) -> dict[str, float]:

@@ -1,12 +1,12 @@
 """The connections of one process of the built-in generator: asking, reading whole answers, and counting them."""
 
 import os
-import select
 import socket
 import time
 from collections import Counter
 
-READ, WRITE = select.EPOLLIN, select.EPOLLOUT
+from runners.loads._builtin_poll import READ, WRITE, make_poller
+
 CONNECT_LIMIT_S = 1.0
 RECEIVE_BYTES = 65536
 NO_BODY = (204, 304)
@@ -50,14 +50,15 @@ class Tally:
     """What one process counted; the times are perf_counter nanoseconds, which all processes of a machine share.
 
     The second half is of an open loop: `late` are the requests sent over a millisecond after they were due or not at all,
-    `own_late_us` is how late each was sent though a connection was idle, `waited_ns` how long there was nothing to do.
+    `own_late_us` is how late each was sent though a connection was idle, `waited_ns` how long there was nothing to do,
+    `sent_ns` when the last was sent, or given up.
     """
 
     def __init__(self, begin_ns: int = 0, end_ns: int = 0) -> None:
         """Have counted nothing yet."""
         self.begin_ns, self.end_ns, self.bytes = begin_ns, end_ns, 0
         self.errors, self.statuses, self.latency_us = Counter[str](), Counter[int](), Counter[int]()
-        self.due = self.late = self.waited_ns = 0
+        self.due = self.late = self.waited_ns = self.sent_ns = 0
         self.own_late_us = Counter[int]()
 
 
@@ -121,7 +122,7 @@ class Lines:
 
     def __init__(self, task: Task, tally: Tally) -> None:
         """Have no connection yet."""
-        self.address, self.tally, self.poller = (task.host, task.port), tally, select.epoll()
+        self.address, self.tally, self.poller = (task.host, task.port), tally, make_poller()
         self.family = socket.AF_INET6 if ":" in task.host else socket.AF_INET
         self.request, self.last = task.request, task.last_request
         self.lifetime, self.bodiless = task.requests_per_connection, self.request.startswith(b"HEAD ")

@@ -98,15 +98,20 @@ def drive_all(task: Task) -> list[Tally]:
 
 
 def report(tallies: list[Tally], task: Task) -> dict[str, object]:
-    """Add up what the processes counted; a closed loop lasts from the first begin to the last end, an open one as asked."""
+    """Add up what the processes counted.
+
+    A closed loop lasts from the first begin to the last end, an open one as asked, or until the last request was sent if that
+    took longer: what is answered after the window because it could not be sent in it is no proof that the rate was kept.
+    """
     statuses = sum((tally.statuses for tally in tallies), Counter[int]())
     latency_us = sum((tally.latency_us for tally in tallies), Counter[int]())
     errors = sum((tally.errors for tally in tallies), Counter[str]())
     right = RIGHT if task.expect_status is None else (task.expect_status,)
-    lasted_us = (max(tally.end_ns for tally in tallies) - min(tally.begin_ns for tally in tallies)) // 1000
+    end_ns = max(tally.sent_ns if task.rate_per_s else tally.end_ns for tally in tallies)
+    lasted_us = (end_ns - min(tally.begin_ns for tally in tallies)) // 1000
     found = {
         "schema": 1,
-        "duration_us": round(task.duration_s * 1e6) if task.rate_per_s else lasted_us,
+        "duration_us": max(lasted_us, round(task.duration_s * 1e6)) if task.rate_per_s else lasted_us,
         "requests": statuses.total(),
         "bytes": sum(tally.bytes for tally in tallies),
         "errors": {**errors, "status": sum(n for status, n in statuses.items() if status not in right)},

@@ -1,11 +1,11 @@
 """The two ways in which the built-in generator asks: as soon as there is an answer, or at a fixed rate whatever comes back."""
 
 import contextlib
-import select
 import time
 from collections import deque
 
 from runners.loads._builtin_lines import Broken, Lines
+from runners.loads._builtin_poll import wait
 
 ENOUGH_ERRORS = 1000  # the window is lost by then, and each reconnect uses up one more port
 LATE_NS = 1_000_000
@@ -59,7 +59,9 @@ class OpenLoop:
                 break
             for fd, ready in self.wait(min(next_ns or last_ns, last_ns)):
                 self.go_on(fd, ready)
-        self.tally.late += self.total - self.sent
+        if self.sent < self.total:
+            self.tally.late += self.total - self.sent
+            self.tally.sent_ns = time.perf_counter_ns()
 
     def send_due(self) -> int:
         """Send what is due as long as there are idle connections; return when the next is due, 0 when none can be sent."""
@@ -67,7 +69,7 @@ class OpenLoop:
             due_ns, now_ns = self.first_ns + int(self.sent * self.step_ns), time.perf_counter_ns()
             if due_ns > now_ns:
                 return due_ns
-            self.sent += 1
+            self.sent, self.tally.sent_ns = self.sent + 1, now_ns
             fd = self.idle.popleft()
             free_ns = self.free_ns.pop(fd)
             self.tally.late += now_ns - due_ns > LATE_NS
@@ -89,8 +91,7 @@ class OpenLoop:
         now_ns = self.looked_ns = clock()
         if ready or (left_ns := until_ns - self.ahead_ns - now_ns) <= 0:
             return ready
-        # Python's epoll waits for whole milliseconds; select waits for microseconds, also for a descriptor of epoll.
-        select.select((self.lines.poller,), (), (), left_ns / 1e9)
+        wait(self.lines.poller, left_ns / 1e9)
         ready = poll(0, MOST_EVENTS)
         self.found_ns = self.looked_ns = clock()
         self.tally.waited_ns += max(0, min(self.looked_ns, self.end_ns) - now_ns)

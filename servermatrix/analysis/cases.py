@@ -40,11 +40,13 @@ class Case:
 class Busy:
     """How busy a machine was in the median window of a cell: shares from 0 on, of one core where nothing else is said.
 
-    `server` is of what its workers could have, `generator` of its threads, `busiest` what the worker with the most work used,
-    None where that was not seen; `taken` are the cores that were in use or withheld; `steal` is of all CPU time.
+    `server` is of what its workers could have, `server_cores` are those that it used, `generator` is of its threads, `busiest`
+    what the worker with the most work used, None where that was not seen; `taken` are the cores that were in use or withheld;
+    `steal` is of all CPU time.
     """
 
     server: float
+    server_cores: float
     generator: float
     busiest: float | None
     foreign: float
@@ -66,6 +68,7 @@ def busy(case: Case) -> Busy:
     busiest = [max(usage.worker_cpu_us) / usage.wall_us for usage in usages if usage.worker_cpu_us]
     return Busy(
         server=median([server_busy(usage, case.cell.workers, case.cores) for usage in usages]),
+        server_cores=median([usage.server_cpu_us / usage.wall_us for usage in usages]),
         generator=median([generator_busy(usage, case.cell.load.threads) for usage in usages]),
         busiest=median(busiest) if busiest else None,
         foreign=median([usage.foreign_cpu for usage in usages]),

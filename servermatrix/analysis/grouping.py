@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from servermatrix.model import ASGI, ENCRYPTED, Cell
 
@@ -25,6 +26,11 @@ def table_key(cell: Cell) -> Key:
         load.generator,
         load.rate_percent,
     )
+
+
+def comparison(cell: Cell) -> Key:
+    """Return what cells share that are compared at a rate: what those of one table do, whatever drives them and how fast."""
+    return table_key(replace(cell, load=replace(cell.load, generator="", rate_percent=0)))
 
 
 def in_order(keys: Iterable[Key]) -> list[Key]:

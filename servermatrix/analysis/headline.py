@@ -69,10 +69,12 @@ def _verdict(ranked: Sequence[Row], shown: Shown) -> str:
     if not shown.outcome.better:
         return _indistinct(ranked, shown, app)
     lead = _lead(ranked, shown.outcome)
-    winner, beaten = _clearest(lead, ranked, shown.outcome)
+    winner, beaten = _clearest(lead, ranked, shown)
     times = _times(winner, beaten, shown)
     if len(lead) > 1:
         return f"{_names(lead)} are tied for the lead on {app}{_blurred(lead, shown)}; {_name(winner)} serves {times}"
+    if not _is_clear(winner, beaten, shown) and len(ranked) > 2:  # noqa: PLR2004 - of two, the other one is named
+        return f"{_name(winner)} serves {app} {times} and every other row"
     return f"{_name(winner)} serves {app} {times}"
 
 
@@ -85,7 +87,8 @@ def _indistinct(ranked: Sequence[Row], shown: Shown, app: str) -> str:
             f"{_size(floor.factor)}, and the {rows} on {app} were not shown to differ by more "
             f"({_size(outcome.widest)} between two of them at most)"
         )
-    seen = "" if outcome.detectable is None else f"; a ratio of {outcome.detectable:.2f} could have been seen"
+    least = outcome.detectable and max(outcome.detectable, floor.factor if floor else 1.0)
+    seen = "" if least is None else f"; a ratio of {least:.2f} could have been seen"
     return f"no difference between {rows} was shown on {app}{seen}"
 
 
@@ -97,14 +100,26 @@ def _lead(ranked: Sequence[Row], outcome: Contest) -> list[Row]:
     return [row for row in ranked if row is unbeaten[0] or (unbeaten[0].id, row.id) not in outcome.better]
 
 
-def _clearest(lead: Sequence[Row], ranked: Sequence[Row], outcome: Contest) -> tuple[Row, Row]:
-    """Return the two rows whose ratio stands for all: of those shown to differ, one of the lead and the last that is not."""
-    place = {row.id: (row in lead, number) for number, row in enumerate(ranked)}
-    winner, beaten = min(
-        outcome.better, key=lambda pair: (place[pair[1]][0], -place[pair[1]][1], not place[pair[0]][0], place[pair[0]][1])
-    )
-    known = {row.id: row for row in ranked}
-    return known[winner], known[beaten]
+def _clearest(lead: Sequence[Row], ranked: Sequence[Row], shown: Shown) -> tuple[Row, Row]:
+    """Return the two rows whose ratio stands for all: of those shown to differ, one of the lead and the last that is not.
+
+    A pair whose interval, which holds for all pairs at once, has 1 in it stands back where there is another.
+    """
+    place, leading = {row.id: number for number, row in enumerate(ranked)}, {row.id for row in lead}
+    better = sorted(shown.outcome.better, key=lambda pair: (-place[pair[1]], place[pair[0]]))
+    fit = [(one, other) for one, other in better if one in leading and other not in leading] or better
+    pairs = [(ranked[place[one]], ranked[place[other]]) for one, other in fit]
+    return next((pair for pair in pairs if _is_clear(*pair, shown)), pairs[0])
+
+
+def _is_clear(row: Row, other: Row, shown: Shown) -> bool:
+    estimate = _ratio(row, other, shown)
+    return estimate is not None and estimate.low is not None and estimate.low > 1
+
+
+def _ratio(row: Row, other: Row, shown: Shown) -> Estimate | None:
+    """Return the ratio of two rows that were chosen because of how they came out."""
+    return ratio_to(row, other, shown.looks, shown.outcome.comparisons)
 
 
 def _blurred(lead: Sequence[Row], shown: Shown) -> str:
@@ -112,13 +127,14 @@ def _blurred(lead: Sequence[Row], shown: Shown) -> str:
     ids = {row.id for row in lead}
     if shown.floor is None or not any(ids.issuperset(pair) for pair in shown.outcome.withheld):
         return ""
-    return f" (a row measured twice differs from itself by up to {_size(shown.floor.factor)})"
+    return f" ({shown.floor.name}, measured twice, differs from itself by up to {_size(shown.floor.factor)})"
 
 
 def _times(row: Row, other: Row, shown: Shown) -> str:
-    estimate = ratio_to(row, other, shown.looks)
-    size = "more than once" if estimate is None else _with_interval(estimate, "{:.2f}", "x")
-    return f"{size} as many requests per second as {_name(other)}"
+    estimate = _ratio(row, other, shown)
+    if estimate is None or estimate.low is None:
+        return f"more requests per second than {_name(other)}"
+    return f"{_with_interval(estimate, '{:.2f}', 'x')} as many requests per second as {_name(other)}"
 
 
 def _size(ratio: float) -> str:

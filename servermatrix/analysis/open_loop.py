@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from servermatrix.analysis.grouping import table_key
+from servermatrix.analysis.grouping import Key, comparison
 from servermatrix.analysis.phrases import counted, joined
 from servermatrix.analysis.stats import median
 from servermatrix.analysis.summarise import Row, checked, rate_of
@@ -23,21 +23,17 @@ def paces(run: Run) -> tuple[Pace, ...]:
     """
     cells = [planned.cell for planned in run.header.cells if not planned.cell.duplicate]
     capacities = _capacities(run)
-    slowest: dict[object, tuple[float, str]] = {}
+    slowest: dict[Key, tuple[float, str]] = {}
     for cell in cells:
         if not cell.load.rate_percent and cell.id in capacities:
-            key, found = _comparison(cell), (capacities[cell.id], cell.id)
+            key, found = comparison(cell), (capacities[cell.id], cell.id)
             slowest[key] = min(slowest.get(key, found), found)
-    asked = ((cell, slowest.get(_comparison(cell))) for cell in cells if cell.load.rate_percent)
+    asked = ((cell, slowest.get(comparison(cell))) for cell in cells if cell.load.rate_percent)
     return tuple(
         Pace(cell_id=cell.id, rate_per_s=cell.load.rate_percent / 100 * found[0], slowest=found[1])
         for cell, found in asked
         if found is not None
     )
-
-
-def _comparison(cell: Cell) -> object:
-    return table_key(replace(cell, load=replace(cell.load, generator="", rate_percent=0)))
 
 
 def _capacities(run: Run) -> dict[str, float]:
@@ -85,11 +81,23 @@ def _p99_us(row: Summary) -> float:
 
 def open_answer(rows: Sequence[Summary], percent: int, rate: float | None) -> str:
     """Say how long answers took at this rate; it claims no difference."""
-    told = [f"{row.p99_us.value_us / 1000:,.1f} ms under {row.name}" for row in rows if row.p99_us]
+    told = [f"{row.p99_us.value_us / 1000:,.2f} ms under {row.name}" for row in rows if row.p99_us]
     more = len(told) - MOST_NAMES
     texts = told if more <= 0 else [*told[:MOST_NAMES], f"up to {told[-1]}"]
     at = "" if rate is None else f" ({rate:,.0f} requests/s)"
     lost = sum(Flag.RATE_NOT_KEPT in row.flags for row in rows)
     missed = f"; {counted(lost, 'row')} did not keep the rate" if lost else ""
     since = "counted from when each request was due"
-    return f"at {percent}% of the slowest one's capacity{at}, p99 is {joined(texts)}, {since}{missed}"
+    pacer = _pacer(rows)
+    whose = f"the capacity of {pacer}, the slowest" if pacer else "the slowest one's capacity"
+    return f"at {percent}% of {whose}{at}, p99 is {joined(texts)}, {since}{missed}"
+
+
+def _pacer(rows: Sequence[Summary]) -> str:
+    """Name the cell whose capacity set the rate, as the row here that is the same but for the rate, else by its id."""
+    names = {_closed(row.planned.cell).id: row.name for row in rows}
+    return next((names.get(row.paced_by, row.paced_by) for row in rows if row.paced_by), "")
+
+
+def _closed(cell: Cell) -> Cell:
+    return replace(cell, load=replace(cell.load, rate_percent=0))

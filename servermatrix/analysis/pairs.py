@@ -27,7 +27,7 @@ def all_pairs(k: int) -> list[tuple[int, int]]:
 
 def pair_differences(logs: Sequence[Sequence[float]]) -> Differences:
     """Return row i minus row j for all pairs i < j of `logs` (rows x rounds, NaN where a row has no such round)."""
-    import numpy as np  # noqa: PLC0415 - not in memory while measuring
+    import numpy as np  # noqa: PLC0415 - not in memory before the first look
 
     return _rounded(np.array(logs, dtype=np.float64), *np.triu_indices(len(logs), 1))
 
@@ -36,7 +36,7 @@ def effect_differences(
     logs: Sequence[Sequence[float]], effects: Sequence[tuple[int, int]], both: Sequence[tuple[int, int]]
 ) -> Differences:
     """Return row i minus row j of `logs` for all (i, j) of `effects`, then effect k minus effect l for all (k, l) of `both`."""
-    import numpy as np  # noqa: PLC0415 - not in memory while measuring
+    import numpy as np  # noqa: PLC0415 - not in memory before the first look
 
     found = _rounded(np.array(logs, dtype=np.float64), *np.array(effects, dtype=np.intp).reshape(-1, 2).T)
     return np.concatenate([found, _rounded(found, *np.array(both, dtype=np.intp).reshape(-1, 2).T)])
@@ -44,21 +44,21 @@ def effect_differences(
 
 def _rounded(table: Differences, left: NDArray[np.intp], right: NDArray[np.intp]) -> Differences:
     """Subtract rows, to 12 decimals: logarithms of equal ratios differ in their last bit, and a tie must not depend on units."""
-    import numpy as np  # noqa: PLC0415 - not in memory while measuring
+    import numpy as np  # noqa: PLC0415 - not in memory before the first look
 
     return np.round(table[left] - table[right], 12)
 
 
 def common_rounds(differences: Differences) -> list[int]:
     """Return how many rounds the two sides of each pair have in common."""
-    import numpy as np  # noqa: PLC0415 - not in memory while measuring
+    import numpy as np  # noqa: PLC0415 - not in memory before the first look
 
     return [int(count) for count in np.count_nonzero(~np.isnan(differences), axis=1)]
 
 
 def _by_rounds(differences: Differences) -> Iterator[tuple[NDArray[np.intp], Differences]]:
     """Yield (indices, differences without gaps) for pairs of equally many common rounds, fewest first."""
-    import numpy as np  # noqa: PLC0415 - not in memory while measuring
+    import numpy as np  # noqa: PLC0415 - not in memory before the first look
 
     there = ~np.isnan(differences)
     counts = there.sum(axis=1)
@@ -77,7 +77,7 @@ def signed_ranks(differences: Differences) -> list[tuple[float, int]]:
 
 
 def _complete_signed_ranks(differences: Differences) -> list[tuple[float, int]]:
-    import numpy as np  # noqa: PLC0415 - not in memory while measuring
+    import numpy as np  # noqa: PLC0415 - not in memory before the first look
 
     n = differences.shape[1]
     order = np.argsort(np.abs(differences), axis=1)
@@ -93,8 +93,8 @@ def _complete_signed_ranks(differences: Differences) -> list[tuple[float, int]]:
 
 
 def centres(differences: Differences) -> list[float]:
-    """Return the Hodges-Lehmann estimate of every pair, NaN for a pair without rounds; see stats.hodges_lehmann."""
-    import numpy as np  # noqa: PLC0415 - not in memory while measuring
+    """Return the Hodges-Lehmann estimate of every pair, NaN for a pair without rounds; see stats.ratio."""
+    import numpy as np  # noqa: PLC0415 - not in memory before the first look
 
     found = np.full(len(differences), np.nan)
     for part, complete in _by_rounds(differences):
@@ -110,7 +110,7 @@ def detectable_ratio(differences: Differences, alpha: float = ALPHA, comparisons
     level. It excludes 1 when the measured ratio is further from 1 than the half-width, so a pair whose true ratio is the one
     returned is told apart about every second time by the first step of Holm (the later steps are easier). None when no pair has
     the common rounds that such an interval needs: then no difference could have been seen.
-    Source: half-width of the interval in stats.signed_rank_interval.
+    Source: half-width of the interval in stats.ratio.
     """
     level = alpha / (comparisons or len(differences) or 1)
     widths = [width for _, part in _by_rounds(differences) for width in _half_widths(part, level)]
@@ -118,7 +118,7 @@ def detectable_ratio(differences: Differences, alpha: float = ALPHA, comparisons
 
 
 def _half_widths(differences: Differences, level: float) -> list[float]:
-    import numpy as np  # noqa: PLC0415 - not in memory while measuring
+    import numpy as np  # noqa: PLC0415 - not in memory before the first look
 
     cut = critical(differences.shape[1], level)
     if cut is None:
@@ -131,7 +131,7 @@ def _half_widths(differences: Differences, level: float) -> list[float]:
 
 
 def _walsh(differences: Differences) -> Differences:
-    import numpy as np  # noqa: PLC0415 - not in memory while measuring
+    import numpy as np  # noqa: PLC0415 - not in memory before the first look
 
     left, right = np.triu_indices(differences.shape[1])
     return (differences[:, left] + differences[:, right]) / 2

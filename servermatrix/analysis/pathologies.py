@@ -9,10 +9,10 @@ from servermatrix.analysis.cases import Busy, Case, is_noisy
 from servermatrix.analysis.missing import answers_missing
 from servermatrix.analysis.phrases import counted
 from servermatrix.analysis.stats import MIN_ROUNDS, median
-from servermatrix.model import Flag, Load, Measured, Noise, Remark, Window
+from servermatrix.model import Bottleneck, Flag, Load, Measured, Noise, Remark, Verdict, Window
 
 NOISY_WINDOWS = 1 / 3
-PLATEAU_US = (38_000, 46_000)  # delayed acknowledgements answer after 40 ms
+PLATEAU_US = (38_000, 46_000)  # delayed acknowledgements answer after 40 ms: where they do, no fast answer takes less
 PLATEAU_QUEUE_US = 80_000  # a queue behind it, as on a busy machine, is no second delay
 PLATEAU_BUSY = 0.5
 # Two speeds: of noise with one, normal or contaminated, of 2 to 20 % and over 11 rounds, fewer than 1 in 200 look like two.
@@ -20,7 +20,7 @@ LEAST_STARTS = 3
 LEAST_SHARE = 5  # one in so many
 RATIO = 1.15
 RANGES = 1.5
-STRANGERS_PER_S = 20
+STRANGERS_PER_S = 2  # few, for connections to other ports are counted only where the ended ones of a port are too many to tell
 REQUESTS_PER_CLOSE = 1_100  # some servers close after 1,000
 GROWTH_BYTES = 16 * 2**20
 GROWTH_PER_CONNECTION = 128 * 2**10  # buffers of both ends of TLS, and more than those of a plain connection
@@ -29,10 +29,11 @@ FLOOD_BYTES = 4_096  # of a window: a sentence or two are none
 MIB = 2**20
 
 
-def remarks(case: Case, seen: Busy) -> Iterator[Remark]:
-    """Yield what is wrong with a cell."""
+def remarks(case: Case, seen: Busy, verdict: Verdict | None) -> Iterator[Remark]:
+    """Yield what is wrong with a cell that was limited by what its verdict says."""
     yield from noisy(case)
-    yield from plateau(case, seen)
+    if verdict is None or verdict.bottleneck != Bottleneck.HOST:  # where others take the time, many answers take 40 ms
+        yield from plateau(case, seen)
     yield from two_speeds(case)
     closes = list(closes_connections(case))
     yield from closes or answers_missing(case)
@@ -59,24 +60,20 @@ def noisy(case: Case) -> Iterator[Remark]:
 def plateau(case: Case, seen: Busy) -> Iterator[Remark]:
     """Yield a remark where an idle server answers after 40 ms: Nagle's algorithm waits for a delayed acknowledgement.
 
-    Where answers queue behind the delay only the fast ones show it as it is.
+    Answers may queue behind the delay, so that only the fast ones show it as it is.
     """
     p5_us, p50_us = case.p5_us.value_us, case.p50_us.value_us
-    delayed = _on_plateau(p50_us) or (_on_plateau(p5_us) and p50_us < PLATEAU_QUEUE_US)
+    delayed = PLATEAU_US[0] <= p5_us <= PLATEAU_US[1] and p50_us < PLATEAU_QUEUE_US
     if delayed and seen.server < PLATEAU_BUSY:
         yield Remark(
             flag=Flag.PLATEAU_40_MS,
             sentence=(
                 f"the median answer took {p50_us / 1000:.1f} ms and 95% took {p5_us / 1000:.1f} ms or more, while the server "
                 f"used {seen.server:.0%} of its CPU time: a delayed acknowledgement takes 40 ms, and the second part of an "
-                "answer waits for that of the first where TCP_NODELAY is not set"
+                "answer waits for that of the first where TCP_NODELAY is not set; or the app itself waits 40 ms"
             ),
             advice="Use a loop or a server that sets TCP_NODELAY: uvicorn with several workers does under uvloop, not asyncio.",
         )
-
-
-def _on_plateau(latency_us: float) -> bool:
-    return PLATEAU_US[0] <= latency_us <= PLATEAU_US[1]
 
 
 def two_speeds(case: Case) -> Iterator[Remark]:

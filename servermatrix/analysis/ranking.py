@@ -100,10 +100,11 @@ def is_rankable(row: Row) -> bool:
     return row.summary.status == "measured" and UNRANKED.isdisjoint(row.summary.flags)
 
 
-def ratio_to(row: Row, reference: Row, looks: Looks | None = None) -> Estimate | None:
+def ratio_to(row: Row, reference: Row, looks: Looks | None = None, comparisons: int = 1) -> Estimate | None:
     """Return requests per second of `row` over `reference` on their common rounds, None when they have none.
 
-    A row is exactly 1 times itself.
+    A row is exactly 1 times itself. Intervals of as many pairs as there are `comparisons` hold all at once (Boole's inequality),
+    so that of a pair that was chosen by the result holds as well as one that was chosen beforehand.
     """
     if row.id == reference.id:
         return Estimate(value=1.0, low=1.0, high=1.0, n=row.summary.rounds_ok)
@@ -111,4 +112,4 @@ def ratio_to(row: Row, reference: Row, looks: Looks | None = None) -> Estimate |
     if not common:
         return None
     alpha = (looks or Looks()).alpha(row.id, reference.id)
-    return ratio([row.rps[number] for number in common], [reference.rps[number] for number in common], alpha)
+    return ratio([row.rps[number] for number in common], [reference.rps[number] for number in common], alpha / comparisons)

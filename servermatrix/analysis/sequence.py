@@ -20,18 +20,22 @@ MOST_NAMES = 3
 Affordable = Callable[[Sequence[Cell], int], bool]
 
 
-def plan_looks(rounds: int, comparisons: int) -> tuple[Look, ...]:
+def plan_looks(rounds: int, comparisons: int, *, beyond: bool = True) -> tuple[Look, ...]:
     """Return the looks of a run into whose budget so many rounds of all cells fit; none under six rounds, which show nothing.
 
-    They are at half of the rounds, at all of them, and at twice as many, which is reached in the time of cells that were left
-    out. Where the first could reject nothing among so many comparisons, there is one look, at all rounds.
+    They are at half of the rounds, at all of them, and, if the run may go `beyond`, at twice as many, which is reached in the
+    time of cells that were left out. Where the first could reject nothing among so many comparisons, there is one look, at all
+    rounds.
     """
     if rounds < MIN_ROUNDS:
         return ()
     first = max((rounds + 1) // 2, rounds_needed(comparisons, EARLY))
     if first > rounds * LATEST_FIRST:
         return (Look(round=rounds, alpha=ALPHA),)
-    return Look(round=first, alpha=EARLY), Look(round=rounds, alpha=MIDDLE), Look(round=2 * rounds, alpha=LATE)
+    early = Look(round=first, alpha=EARLY)
+    if not beyond:
+        return early, Look(round=rounds, alpha=MIDDLE + LATE)
+    return early, Look(round=rounds, alpha=MIDDLE), Look(round=2 * rounds, alpha=LATE)
 
 
 def decide(run: Run, look: Look, affordable: Affordable) -> Decision:
@@ -71,17 +75,28 @@ def _stopped(going: Sequence[Cell], rounds: int, affordable: Affordable) -> str:
 
 
 def _dropped(field: Field, left: Sequence[Row]) -> Iterator[tuple[str, str]]:
-    """Yield the ids of the cells that are left out, and why; a duplicate goes with its original."""
+    """Yield the ids of the cells that are left out, and why.
+
+    What is measured twice stays while anything does: it is the floor under the claims of all tables.
+    """
     floor = noise_floor(field.rows, field.looks)
     reasons: dict[str, str] = {}
     for entrants in field.entrants.values():
         series = {row.id: row.rps for row in entrants}
         better = contest(series, field.looks, floor=floor.factor if floor else 1.0).better
         reasons |= _reasons([row for row in left if row.id in series], field.broken, better)
+    broken = {_original(row) for row in left if row.id in field.broken}
+    twice = {_original(row) for row in left if cell_of(row).duplicate} - broken
+    others = [row for row in left if row.summary.status != "skipped" and _original(row) not in twice]
+    kept = twice if any(row.id not in reasons for row in others) else set()
     for row in left:
-        original = replace(cell_of(row), duplicate=False).id
-        if original in reasons:
+        original = _original(row)
+        if original in reasons and original not in kept:
             yield row.id, reasons[original]
+
+
+def _original(row: Row) -> str:
+    return replace(cell_of(row), duplicate=False).id
 
 
 def _reasons(table: Sequence[Row], broken: frozenset[str], better: frozenset[Pair]) -> Mapping[str, str]:

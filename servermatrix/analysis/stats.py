@@ -21,11 +21,6 @@ ALPHA = 0.05
 MIN_ROUNDS = 6  # 2 / 2**5 > 0.05: with five differences even the most extreme outcome is no evidence at 5 %
 
 
-def weighted_percentile(histogram: Sequence[tuple[int, int]], q: float) -> float:
-    """Return one percentile of (value, count) pairs; see `weighted_percentiles`."""
-    return weighted_percentiles(histogram, (q,))[0]
-
-
 def weighted_percentiles(histogram: Sequence[tuple[int, int]], qs: Iterable[float]) -> list[float]:
     """Return the percentiles `qs` (0-100) of (value, count) pairs in ascending order: the nearest rank, never between two.
 
@@ -95,23 +90,10 @@ def signed_rank(differences: Sequence[float]) -> tuple[float, int]:
     return two_sided(tuple(sorted(ranks)))[positive], (positive > negative) - (positive < negative)
 
 
-def signed_rank_p(differences: Sequence[float]) -> float:
-    """Return the exact two-sided p that the differences are symmetric around zero; see `signed_rank`."""
-    return signed_rank(differences)[0]
-
-
 def walsh_averages(differences: Sequence[float]) -> list[float]:
     """Return the means of all pairs, each value with itself included, in ascending order. Source: Walsh (1949)."""
     ordered = sorted(differences)  # so that what is left to sort comes in ascending runs
     return sorted([(left + right) / 2 for i, left in enumerate(ordered) for right in ordered[i:]])
-
-
-def hodges_lehmann(differences: Sequence[float]) -> float:
-    """Return the median of the Walsh averages, the estimate that goes with the signed-rank test.
-
-    Source: Hodges & Lehmann (1963), Estimates of location based on rank tests.
-    """
-    return _middle(walsh_averages(differences))
 
 
 @lru_cache(maxsize=512)
@@ -122,15 +104,11 @@ def critical(n: int, alpha: float) -> int | None:
     return last if last >= 0 else None
 
 
-def signed_rank_interval(differences: Sequence[float], confidence: float = 0.95) -> tuple[float, float] | None:
+def _interval(walsh: Sequence[float], n: int, alpha: float) -> tuple[float, float] | None:
     """Return the interval of all shifts that the signed-rank test would not reject, None when n is too small for one.
 
     Source: Tukey (1949); Hollander, Wolfe & Chicken (2014), 3.3: the (c+1)-th Walsh average from either end.
     """
-    return _interval(walsh_averages(differences), len(differences), 1 - confidence)
-
-
-def _interval(walsh: Sequence[float], n: int, alpha: float) -> tuple[float, float] | None:
     cut = critical(n, round(alpha, 12))  # 1 - 0.95 is not 0.05 in binary
     return None if cut is None else (walsh[cut], walsh[-1 - cut])
 
@@ -149,6 +127,7 @@ def estimate(values: Sequence[float], alpha: float = ALPHA) -> Estimate:
 
     The interval has a confidence of 1 - `alpha`; there is none where the values are too few for it. Under six values, or where
     one has no logarithm (a CPU time below the clock's tick is 0), the estimate is the bare median.
+    Source: Hodges & Lehmann (1963), Estimates of location based on rank tests: the median of the Walsh averages.
     """
     if len(values) < MIN_ROUNDS or min(values) <= 0:
         return Estimate(value=median(values), low=None, high=None, n=len(values))

@@ -79,6 +79,7 @@ def summarise(
         rounds_failed=len(failures),
         windows_repeated=sum(len(window.discarded) for sample in measured.values() for window in sample.windows),
         due_per_s=None if pace is None else pace.rate_per_s,
+        paced_by="" if pace is None else pace.slowest,
     )
     if status != "measured":
         return Row(summary=bare, rps={})
@@ -167,7 +168,7 @@ def _remarks(case: Case, seen: Busy, spread: Balance | None, verdict: Verdict | 
     yield from bottleneck.oversubscribed(case)
     yield from bottleneck.rate_not_kept(case, seen)
     yield from unbalanced(case, spread)
-    yield from pathologies.remarks(case, seen)
+    yield from pathologies.remarks(case, seen, verdict)
 
 
 def _wire(starts: Iterable[Measured]) -> Wire | None:

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from servermatrix.cli import interrupts
 from servermatrix.cli.show import tell, wants_escapes
+from servermatrix.effort import steps_expected
 from servermatrix.experiment import Listener
 from servermatrix.measure.course import Found
 from servermatrix.model import Ceiling, Decision, Failed, Measured, Pace, Proof, Run, Sample, Skipped, Step
@@ -32,7 +33,7 @@ class Progress:
         self._steps = self._before = 0
         self._began = time.monotonic()
         self._now = ""
-        self.listener = Listener(preparing=tell, opened=self._opened, started=self._started, recorded=self._recorded)
+        self.listener = Listener(preparing=self._say, opened=self._opened, started=self._started, recorded=self._recorded)
 
     def __enter__(self) -> Self:
         if self._live is not None:
@@ -44,7 +45,7 @@ class Progress:
             self._live.stop()
 
     def _opened(self, stored: Run) -> None:
-        self._run, self._steps = replace(stored, samples=()), stored.steps_planned
+        self._run, self._steps = replace(stored, samples=()), steps_expected(stored)
         self._seen, self._before = list(map(progress.seen, stored.samples)), len(stored.samples)
         self._began = time.monotonic()
 
@@ -76,8 +77,8 @@ class Progress:
         if self._run is None:
             return
         self._run = replace(self._run, decisions=(*self._run.decisions, decision))
-        self._steps = self._run.steps_planned
-        for line in progress.decision_lines(decision, self._run.header.rounds):
+        self._steps = steps_expected(self._run)
+        for line in progress.decision_lines(decision, self._run.header):
             self._say(line)
 
     def _paced(self, line: str) -> None:

@@ -19,7 +19,11 @@ from servermatrix.render import document
 @click.option("--out", default="reports", type=click.Path(path_type=Path), metavar="DIR", show_default=True)
 @AS_JSON
 @click.option("--markdown", "as_markdown", is_flag=True, help="Print the markdown of report.md.")
-@click.option("--reference", metavar="ROW", help="Show ratios against this setting, row or cell id instead of the fastest row.")
+@click.option(
+    "--reference",
+    metavar="ROW",
+    help="Show ratios against this setting, row or cell id instead of the row that was planned first.",
+)
 def report(runs: tuple[str, ...], *, out: Path, as_json: bool, as_markdown: bool, reference: str | None) -> None:
     """Make reports again from stored runs: ids, folders, or latest. --json prints a list of documents for several."""
     reports = [_made_again(store.find_run(name, out), reference) for name in runs or ("latest",)]

@@ -8,8 +8,10 @@ import sys
 import click
 
 from servermatrix import plugins
+from servermatrix.errors import UsageProblem
 from servermatrix.measure.selftest import run_checks, run_statistics
 from servermatrix.prepare import tools_folder
+from servermatrix.suggest import listed
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -17,6 +19,8 @@ from servermatrix.prepare import tools_folder
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
 def selftest(*, statistics: bool, pytest_args: tuple[str, ...]) -> None:
     """Run lint, types and every test of this project; further words go to pytest."""
+    if statistics and pytest_args:
+        raise UsageProblem(f"--statistics runs no pytest that {listed(pytest_args)} could be for", "give one of the two")
     root = plugins.builtin_root()
     failed = run_statistics(root, os.environ) if statistics else run_checks(root, tools_folder(), pytest_args, os.environ)
     if failed:

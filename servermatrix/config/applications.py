@@ -168,9 +168,14 @@ def _literal(file: Path, body: list[ast.stmt], name: str, keys: Mapping[str, typ
     for key, item in value.items():
         if key not in keys:
             raise UsageProblem(f"{file}:{node.lineno}: {name} has no key {key!r}; known are {listed(keys)}")
-        if not isinstance(item, keys[key]):
+        if not _is_of(item, keys[key]):
             raise UsageProblem(f"{file}:{node.lineno}: {name}[{key!r}] is not of type {keys[key].__name__}")
     return value
+
+
+def _is_of(item: object, kind: type) -> bool:
+    """Tell whether a value is of this type; a whole number is a float too, and True is no number."""
+    return isinstance(item, (int, float) if kind is float else kind) and not isinstance(item, bool)
 
 
 def _assigned(body: list[ast.stmt], name: str) -> ast.expr | None:

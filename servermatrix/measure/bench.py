@@ -20,6 +20,7 @@ from servermatrix.measure.failure import SENTENCE_LENGTH, StepFailure, last_word
 from servermatrix.measure.host import Layout
 from servermatrix.measure.probe import Patience, free_port, lasting, listening_on
 from servermatrix.measure.process import Command, Guard, Running, scrubbed_environment, start, stop
+from servermatrix.measure.quiet import Quiet, nobody
 from servermatrix.model import App, Cause, Cell, Noise
 
 HOST = "127.0.0.1"
@@ -71,7 +72,7 @@ def wanted(cell: Cell) -> Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What every step of a run shares; generators are found by name, interpreters by what a cell wants."""
+    """What every step of a run shares: generators by name, interpreters by what a cell wants, and whom to `tell` a sentence."""
 
     venues: Mapping[Wanted, Venue]
     servers: Mapping[str, Server]
@@ -85,6 +86,8 @@ class Bench:
     layout: Layout = field(default_factory=Layout)
     pick_port: Callable[[str], int] = free_port
     patience: Patience = field(default_factory=Patience)
+    quiet: Quiet = field(default_factory=Quiet)
+    tell: Callable[[str], None] = nobody
 
     def driver(self, cell: Cell) -> Driver:
         """Return what drives a cell."""
@@ -221,8 +224,7 @@ def _start(command: Command, guard: Guard) -> Running:
 
 def check_log(started: Started) -> None:
     """Fail when a server floods its log: writing it takes the time that is measured."""
-    log = started.running.log
-    size = log.stat().st_size
+    size = (log := started.running.log).stat().st_size
     if size > started.log_limit_bytes:
         raise StepFailure(Cause.SERVER, f"the server wrote {size // 2**20} MiB of log in one step{last_words(log)}", fatal=True)
 

@@ -10,10 +10,10 @@ from pathlib import Path
 from servermatrix.contracts import Launch, Server
 from servermatrix.measure import probe, window
 from servermatrix.measure.bench import Bench, Venue, serving, wanted
-from servermatrix.measure.failure import StepFailure
+from servermatrix.measure.failure import StepFailure, refused
 from servermatrix.measure.host import usable_cores
 from servermatrix.measure.responder import BODY
-from servermatrix.model import PROTOCOLS, App, Ceiling, Cell, Expect, Request
+from servermatrix.model import PROTOCOLS, App, Ceiling, Cell, Expect, Noise, Request
 
 SECONDS = 1
 RESPONDER = Path(__file__).with_name("responder.py")
@@ -21,11 +21,20 @@ TRIVIAL = App(name="ceiling", target="none", folder=".", request=Request(), expe
 
 
 def calibrate(bench: Bench, cells: Sequence[Cell]) -> Iterator[Ceiling]:
-    """Yield a ceiling per generator, protocol and threads of the closed-loop cells; what cannot be calibrated is left out."""
+    """Yield a ceiling per generator, protocol and threads of the closed-loop cells; tell what cannot be calibrated, and why."""
     for cell in _to_calibrate(bench, cells):
-        ceiling = _ceiling(bench, cell)
-        if ceiling is not None:
-            yield ceiling
+        window.wait_for_quiet(bench)
+        try:
+            yield _ceiling(bench, cell)
+        except StepFailure as failure:
+            bench.tell(_unknown(cell, failure))
+        except OSError as error:
+            bench.tell(_unknown(cell, refused(error)))
+
+
+def _unknown(cell: Cell, failure: StepFailure) -> str:
+    threads = "1 thread" if cell.load.threads == 1 else f"{cell.load.threads} threads"
+    return f"what {threads} of {cell.load.generator} can do over {cell.protocol} is not known: {failure.reason}"
 
 
 def _to_calibrate(bench: Bench, cells: Sequence[Cell]) -> Iterator[Cell]:
@@ -41,26 +50,27 @@ def _to_calibrate(bench: Bench, cells: Sequence[Cell]) -> Iterator[Cell]:
         yield Cell(server=name, options=(), label="", protocol=cell.protocol, workers=1, app=TRIVIAL.name, load=load)
 
 
-def _ceiling(bench: Bench, cell: Cell) -> Ceiling | None:
-    """Drive the responder for one window, which noise may make three; None when none counts."""
+def _ceiling(bench: Bench, cell: Cell) -> Ceiling:
+    """Drive the responder for one window; StepFailure when there is none.
+
+    Noise is allowed: it lessens what was reached, but hardly what a request cost, and that tells what could be reached.
+    """
     processes = responders(len(bench.layout.server) or len(usable_cores()) - cell.load.threads, cell.load.threads)
     bench = replace(
         bench,
         servers={cell.server: responder(processes)},
         venues={wanted(cell): Venue(path=sys.executable)},
         pick_port=probe.free_port,
+        noise=Noise(foreign_cpu=1, steal=1),
     )
     log = bench.logs / f"{cell.server}-{cell.protocol}-t{cell.load.threads}.log"
-    try:
-        with serving(bench, cell, TRIVIAL, log) as started:
-            question = probe.Question(
-                address=started.address, request=TRIVIAL.request, expect=TRIVIAL.expect, patience=bench.patience
-            )
-            answer = probe.wait_ready(started.running, question, processes).answer
-            shot = window.make_shot(bench, started, cell, TRIVIAL, answer)
-            seen = window.measure(bench, started, cell, shot)
-    except (StepFailure, OSError):
-        return None
+    with serving(bench, cell, TRIVIAL, log) as started:
+        question = probe.Question(
+            address=started.address, request=TRIVIAL.request, expect=TRIVIAL.expect, patience=bench.patience
+        )
+        answer = probe.wait_ready(started.running, question, processes).answer
+        shot = window.make_shot(bench, started, cell, TRIVIAL, answer)
+        seen = window.measure(bench, started, cell, shot)
     return Ceiling(
         generator=cell.load.generator,
         protocol=cell.protocol,

@@ -103,9 +103,7 @@ def layout(pin: str, topology: Topology, *, threads: int, workers: int) -> Layou
 
 def limits(topology: Topology, *, threads: int, workers: int) -> str:
     """Say what cannot be measured here for want of cores, empty when everything asked for can."""
-    cpus = topology.cpus
-    have = f"the CPU quota of {topology.quota:g} cores" if topology.quota and int(topology.quota) <= cpus else ""
-    here = f"with {have or _counted(cpus, 'core')}"
+    cpus, here = topology.cpus, f"with {_held(topology) or _counted(topology.cpus, 'core')}"
     if cpus == 1:
         return f"{here} server and generator take turns, and neither can be measured alone"
     if cpus - threads <= 1:
@@ -113,6 +111,12 @@ def limits(topology: Topology, *, threads: int, workers: int) -> str:
     if workers + threads > cpus:
         return f"{here} more than {cpus - threads} workers beside the generator cannot be measured"
     return ""
+
+
+def _held(topology: Topology) -> str:
+    """Name the CPU quota where it allows less than the cores that are there, else nothing."""
+    there = sum(map(len, topology.cores))
+    return f"the CPU quota of {topology.quota:g} cores" if topology.quota and topology.cpus < there else ""
 
 
 def _joined(*sentences: str) -> str:
@@ -128,7 +132,10 @@ def _forced(topology: Topology, threads: int, workers: int, cannot: str) -> Layo
     for fewer in range(workers, 0, -1):
         if found := _split(topology, threads, fewer):
             return replace(found, reason=cannot)
-    message = f"--pin on needs more than {_counted(threads, 'core')}, this process may use {len(topology.cores)}"
+    held, cores = _held(topology), min(len(topology.cores), topology.cpus)
+    message = (
+        f"--pin on needs more than {_counted(threads, 'core')}, this process may use {f'{cores} under {held}' if held else cores}"
+    )
     raise UsageProblem(message, "leave --pin at auto or off")
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 PROC = Path("/proc")
 ALIVE = frozenset({"01", "0A"})  # established and listening: Linux, include/net/tcp_states.h
+REMEMBERED_US = 50_000_000  # ended connections are told for 60 s, and the two looks are a little apart from the window
 RELIABLE = 20_000  # of 28,000 ports; beyond, an ended connection more often takes the place of another than one of its own
 
 
@@ -20,12 +21,13 @@ def read_lingering(port: int, proc: Path = PROC) -> int | None:
     return None
 
 
-def opened(opens: int | None, before: int | None, after: int | None) -> int | None:
-    """Return how many connections to a port were opened in a window, at most; None where it is not told.
+def opened(opens: int | None, before: int | None, after: int | None, *, asked: int, wall_us: int = 0) -> int | None:
+    """Return how many connections to a port were opened in a window of so long, at most; None where it is not told.
 
     `opens` counts those of the whole host, `before` and `after` the ended ones of the port. A connection of the window has
-    ended with it, so what has not ended at this port was opened by others.
+    ended with it, so what has not ended at this port was opened by others; but for the `asked` ones of the generator, which
+    may break them off at its end and so leave nothing behind.
     """
-    if opens is None or before is None or after is None or after > RELIABLE:
+    if opens is None or before is None or after is None or after > RELIABLE or wall_us > REMEMBERED_US:
         return opens
-    return min(opens, max(0, after - before))
+    return min(opens, asked + max(0, after - before))

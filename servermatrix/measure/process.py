@@ -138,11 +138,17 @@ def run_to_end(command: Command, errors: Path, limit_s: float, watch: Callable[[
 
 
 def _kill(process: subprocess.Popen[bytes] | None) -> None:
-    """End a program with its whole group; None: a Ctrl-C came before there was one."""
+    """End a program with its whole group, also where only the others of it still run; None: a Ctrl-C came before there was one.
+
+    The number of a group is given to no other process while one of the group is left, so that nobody else is hit.
+    """
     if process is not None:
-        if process.poll() is None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        with contextlib.suppress(ChildProcessError):
+            while True:
+                os.waitpid(-process.pid, 0)
 
 
 def _spawn(command: Command, out: IO[bytes], err: IO[bytes]) -> subprocess.Popen[bytes]:

@@ -11,12 +11,13 @@ from servermatrix.measure import probe, window
 from servermatrix.measure.bench import Bench, check_alarms, log_name, serving
 from servermatrix.measure.calibrate import calibrate
 from servermatrix.measure.client import Answer
-from servermatrix.measure.course import Course, Found, Take, walk, without_pace
+from servermatrix.measure.course import Course, Found, Take, walk
 from servermatrix.measure.failure import StepFailure, refused
 from servermatrix.measure.witness import prove
 from servermatrix.model import RUN_SCHEMA, Cause, Cell, Failed, Measured, Plan, Proof, Run, Sample, Skipped, Step, Wire
 
 GIVE_UP_AFTER = 2
+SIMULATED_AT = "1970-01-01T00:00:00.000Z"
 GIVEN_UP = f"not started again after {GIVE_UP_AFTER} failures running"
 
 
@@ -57,9 +58,9 @@ def _taker(bench: Bench, stored: Collection[Sample]) -> Take:
     for sample in stored:
         _count(failures, sample)
 
-    def take(step: Step, rate_per_s: float) -> Iterator[Proof | Sample]:
+    def take(step: Step, rate_per_s: float, why_not: str) -> Iterator[Proof | Sample]:
         cell = step.cell
-        if reason := bench.driver(cell).missing or without_pace(cell, rate_per_s):
+        if reason := bench.driver(cell).missing or why_not:
             yield Skipped(cell_id=cell.id, round=step.round, started_at=_now(), reason=reason)
             return
         if cell.start not in proven:
@@ -165,28 +166,29 @@ def simulate(
     course: Course,
 ) -> Iterator[Found]:
     """Yield what `measure` would, of a generator that starts no server, takes no time and has no ceiling."""
-    return walk(plan, stored, before, course, lambda step, rate_per_s: _simulated(generator, step, rate_per_s, plan.seed, model))
+
+    def take(step: Step, rate_per_s: float, why_not: str) -> Iterator[Sample]:
+        if why_not:
+            yield Skipped(cell_id=step.cell.id, round=step.round, started_at=SIMULATED_AT, reason=why_not)
+        else:
+            yield _simulated(generator, step, rate_per_s, plan.seed, model)
+
+    return walk(plan, stored, before, course, take)
 
 
-def _simulated(
-    generator: LoadGenerator, step: Step, rate_per_s: float, seed: int, model: Mapping[str, object]
-) -> Iterator[Sample]:
-    cell, started_at = step.cell, "1970-01-01T00:00:00.000Z"
+def _simulated(generator: LoadGenerator, step: Step, rate_per_s: float, seed: int, model: Mapping[str, object]) -> Sample:
+    cell = step.cell
     if generator.simulate is None:
         message = "not a generator that simulates"
         raise TypeError(message)
-    if reason := without_pace(cell, rate_per_s):
-        yield Skipped(cell_id=cell.id, round=step.round, started_at=started_at, reason=reason)
-        return
     try:
         windows = tuple(
             generator.simulate(_question(step, number, seed, model, rate_per_s)) for number in range(cell.load.windows)
         )
     except LoadFailure as failure:
         cause = Cause.NOISE if failure.noise else Cause.SERVER
-        yield Failed(cell_id=cell.id, round=step.round, started_at=started_at, cause=cause, reason=str(failure))
-        return
-    yield Measured(cell_id=cell.id, round=step.round, started_at=started_at, startup_s=0.0, windows=windows)
+        return Failed(cell_id=cell.id, round=step.round, started_at=SIMULATED_AT, cause=cause, reason=str(failure))
+    return Measured(cell_id=cell.id, round=step.round, started_at=SIMULATED_AT, startup_s=0.0, windows=windows)
 
 
 def _question(step: Step, window_number: int, seed: int, model: Mapping[str, object], rate_per_s: float) -> Question:

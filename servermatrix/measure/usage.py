@@ -74,10 +74,11 @@ class Reading:
 
 def read_host() -> HostCpu:
     """Read the host's CPU times."""
+    charged = interrupts.are_charged()  # an experiment the first time, which is no part of a reading
     times = psutil.cpu_times()
     return HostCpu(
         at_us=time.monotonic_ns() // 1000,
-        busy_us=round(busy_s(times, with_interrupts=interrupts.are_charged()) * 1e6),
+        busy_us=round(busy_s(times, with_interrupts=charged) * 1e6),
         steal_us=round(getattr(times, "steal", 0.0) * 1e6),
         cores=psutil.cpu_count() or 1,
     )

@@ -43,8 +43,7 @@ def measure(bench: Bench, started: Started, cell: Cell, shot: Shot) -> Window:
         except StepFailure as failure:
             discarded.append(failure.reason)
             if failure.cause is Cause.NOISE and not quiet and len(discarded) == ATTEMPTS:
-                waited = f"and this machine did not become quiet within {bench.patience.quiet_s:g} s"
-                raise StepFailure(Cause.NOISE, f"{failure.reason}, {waited}") from failure
+                raise StepFailure(Cause.NOISE, f"{failure.reason}, and this machine did not become quiet before it") from failure
             if failure.fatal or len(discarded) == ATTEMPTS:
                 raise
         quiet = wait_for_quiet(bench)
@@ -54,8 +53,7 @@ def wait_for_quiet(bench: Bench) -> bool:
     """Wait, bounded, until the host is quiet, and tell whether it is; where any noise is allowed there is nothing to wait for."""
     if bench.noise.foreign_cpu >= 1:
         return True
-    limit = min(QUIET_LIMIT, bench.noise.foreign_cpu)
-    return usage.wait_until_quiet(limit, patience_s=bench.patience.quiet_s) < limit
+    return bench.quiet.wait(min(QUIET_LIMIT, bench.noise.foreign_cpu), bench.patience.quiet_s, bench.tell)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -95,20 +93,26 @@ def measure_once(bench: Bench, started: Started, driver: Driver, shot: Shot, wor
         sentence = f"the server's processes changed during the load{last_words(started.running.log)}"
         raise StepFailure(Cause.SERVER, sentence, fatal=True)
     check_clock(before, after)
-    stats = parse(driver, shot, outcome, midway.ports)
     used = used_between(before, after, generator_us, usage.read_pss(pids), midway.connections)
     used = replace(
         used,
-        connects=opened(used.connects, ended_before, read_lingering(started.address.port)),
+        connects=opened(
+            used.connects, ended_before, read_lingering(started.address.port), asked=shot.connections, wall_us=used.wall_us
+        ),
         pss_before_bytes=pss_before,
         log_bytes=max(0, log_bytes(started) - log_before),
     )
+    try:
+        stats = parse(driver, shot, outcome, midway.ports)
+    except StepFailure as failure:
+        check_noise(used, bench.noise, f", and {failure.reason}")
+        raise
     check_noise(used, bench.noise)
     return Window(stats=stats, usage=used)
 
 
 def log_bytes(started: Started) -> int:
-    """Measure the server's log; StepFailure is for whoever misses it."""
+    """Measure the server's log; OSError when it is gone."""
     return started.running.log.stat().st_size
 
 
@@ -162,7 +166,8 @@ def parse(driver: Driver, shot: Shot, outcome: Outcome, ports: tuple[int, int] |
         refused = no_port_left(server.hostname or "", server.port or 0)
         used = max(filter(None, (ports, usage.ports_in_use())), default=None)
         exhausted = usage.ports_exhausted(used, refused=refused)
-        raise StepFailure(Cause.GENERATOR, f"{failure}; {exhausted}" if exhausted else str(failure)) from failure
+        cause = Cause.NOISE if failure.noise else Cause.GENERATOR
+        raise StepFailure(cause, f"{failure}; {exhausted}" if exhausted else str(failure)) from failure
 
 
 def used_between(
@@ -204,14 +209,14 @@ def check_clock(before: usage.Reading, after: usage.Reading) -> None:
         raise StepFailure(Cause.NOISE, f"{sentence} during the window")
 
 
-def check_noise(used: Usage, limits: Noise) -> None:
-    """Refuse a window that others disturbed; the causes are independent of which server is measured."""
+def check_noise(used: Usage, limits: Noise, then: str = "") -> None:
+    """Refuse a window that others disturbed, whatever came of it `then`; the causes are independent of the server."""
     if used.foreign_cpu > limits.foreign_cpu and limits.foreign_cpu < 1:
-        raise StepFailure(Cause.NOISE, f"other programs used {used.foreign_cpu:.0%} of a core during the window")
+        raise StepFailure(Cause.NOISE, f"other programs used {used.foreign_cpu:.0%} of a core during the window{then}")
     if used.steal > limits.steal and limits.steal < 1:
-        raise StepFailure(Cause.NOISE, f"the host took away {used.steal:.1%} of the CPU time during the window")
+        raise StepFailure(Cause.NOISE, f"the host took away {used.steal:.1%} of the CPU time during the window{then}")
     if used.throttled_us and limits.limited:
-        raise StepFailure(Cause.NOISE, f"a CPU quota held this container back for {used.throttled_us / 1000:.0f} ms")
+        raise StepFailure(Cause.NOISE, f"a CPU quota held this container back for {used.throttled_us / 1000:.0f} ms{then}")
 
 
 def make_shot(bench: Bench, started: Started, cell: Cell, app: App, right: Answer, *, rate_per_s: float = 0.0) -> Shot:

@@ -50,7 +50,8 @@ class Summary:
     `name` tells the row from the others of its table. `windows_repeated` counts the windows that did not count and were
     driven again. `status_unread` says that the generator could not read the status of the answers and went by their size.
     `verdict` says what limited the row, `remarks` has a sentence and an advice for each of its flags, `p999_us` is None where
-    there are too few answers for it, `balance` where there is one worker. `due_per_s` is the rate of an open loop.
+    there are too few answers for it, `balance` where there is one worker. `due_per_s` is the rate of an open loop,
+    `paced_by` the id of the cell whose capacity set it, empty where that is not stored.
     """
 
     planned: PlannedCell
@@ -76,6 +77,7 @@ class Summary:
     wire: Wire | None = None
     status_unread: bool = False
     due_per_s: float | None = None
+    paced_by: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,8 @@ class Table:
     """Rows that may be compared: one app, interface, generator, worker count and number of requests in flight; fastest first.
 
     `protocols` are those of its rows: one, or HTTP/1.1 and HTTP/2 side by side, both encrypted or neither.
-    `reference` is the id that ratios are against; `detectable` the smallest ratio above 1 the run could have seen.
+    `reference` is the id that ratios are against, whatever came out fastest; `detectable` the smallest ratio above 1 the run
+    could have seen.
     `effects` is what each option buys; `effect_comparisons` counts what Holm's correction over them held.
     A table of an open loop has a `rate_percent` and the `rate_per_s` that it came to; its rows are not ranked.
     """

@@ -184,6 +184,8 @@ class Pace:
 class Decision:
     """What was decided at a look: which cells are left out from then on, (cell id, reason), and why the run ends, if it does.
 
+    Where the time is up between two looks, the coming one is taken there.
+
     It ends where `stopped` is a sentence. `alpha` is what the look could spend on false claims.
     """
 

@@ -18,16 +18,23 @@ _NO_FLOOR = "not measured: that takes 6 rounds and two cells to compare"
 _MINUTE_S = 60
 
 
-def plan(header: RunHeader) -> str:
-    """Say when the run is looked at and what each look may spend on false claims; nothing where it is at the end alone."""
+def plan(header: RunHeader, decisions: Iterable[Decision] = ()) -> str:
+    """Say when the run is looked at and what each look may spend on false claims; nothing where it is at the end alone.
+
+    A run whose time was up before its next look was looked at then, at what that look might have spent.
+    """
     if not header.looks:
         return ""
     looks = joined([f"{look.round} ({_share(look.alpha)})" for look in header.looks])
     budget = f"a budget of {_time(header.budget_s)}" if header.budget_s else "a budget"
+    planned = {look.round for look in header.looks}
+    late = next((f"round {one.round} ({_share(one.alpha)})" for one in decisions if one.round not in planned), "")
     if len(header.looks) == 1:
-        return f"Within {budget} the results are looked at once, after round {header.looks[0].round}, when all is measured."
+        when = f"or when the time is up, as it was after {late}" if late else "when all is measured"
+        return f"Within {budget} the results are looked at once, after round {header.looks[0].round}, {when}."
+    other = f", or when the time is up before the next, as it was after {late}" if late else " and at no other time"
     spent = f"in brackets what each look may spend of the {_share(_ALPHA)} of false claims"
-    return f"Within {budget} the results are looked at after round {looks} and at no other time; {spent}."
+    return f"Within {budget} the results are looked at after round {looks}{other}; {spent}."
 
 
 def may_stop(report: Report) -> bool:
@@ -133,8 +140,11 @@ def noise_floor(report: Report) -> str:
     floor = report.noise_floor
     if floor is None:
         return ""
-    found = f"Noise floor: the same cell measured twice ({floor.name}) differed by {floor.ratio.value:.2f}x"
+    # Its name tells it from the other rows of its table, but does not say which table that is.
+    several = sum(not table.rate_percent for table in report.tables) > 1
+    who = floor.cell_id if several else floor.name
+    found = f"Noise floor: the same cell measured twice ({who}) differed by {floor.ratio.value:.3f}x"
     if floor.ratio.low is None or floor.ratio.high is None:
         return f"{found}, in too few rounds for an interval."
-    interval = f"[{floor.ratio.low:.2f}, {floor.ratio.high:.2f}]"
-    return f"{found} {interval}: differences below {floor.factor:.2f}x are not told apart."
+    interval = f"[{floor.ratio.low:.3f}, {floor.ratio.high:.3f}]"
+    return f"{found} {interval}: differences below {floor.factor:.3f}x are not told apart."

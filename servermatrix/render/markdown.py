@@ -79,7 +79,7 @@ def _controls(report: Report) -> list[str]:
 
 
 def _stopped(report: Report) -> list[str]:
-    texts = (looks.plan(report.header), looks.intervals(report))
+    texts = (looks.plan(report.header, report.decisions), looks.intervals(report))
     return _grid(looks.HEADING, looks.decided(report), " ".join(filter(None, texts)))
 
 

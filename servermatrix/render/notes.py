@@ -133,18 +133,19 @@ def starts_differ(rows: Sequence[Summary]) -> bool:
 
 
 def _rounds(rows: Sequence[Summary], table: Table, report: Report) -> list[str]:
-    most = max((row.rounds_ok for row in rows), default=0)
     if not rows:
         return ["No row of this table could be measured."]
+    fewest, most = min(row.rounds_ok for row in rows), max(row.rounds_ok for row in rows)
+    of = f"{'' if fewest == most else 'up to '}{counted(most, 'round')}"
     if table.rate_percent:
-        return [f"Ordered by p99 and not ranked; CPU us per request is the Hodges-Lehmann estimate of {counted(most, 'round')}."]
+        return [f"Ordered by p99 and not ranked; CPU us per request is the Hodges-Lehmann estimate of {of}."]
     if most < MIN_ROUNDS:
-        return [f"These are medians of {counted(most, 'round')}; nothing can be ranked."]
+        return [f"These are medians of {of}; nothing can be ranked."]
     if most < table.rounds_needed:
         needed = f"{counted(table.comparisons, 'comparison')} would need {counted(table.rounds_needed, 'round')}"
-        return [f"{_ESTIMATES} of {counted(most, 'round')}: {needed} before any difference could be confirmed."]
+        return [f"{_ESTIMATES} of {of}: {needed} before any difference could be confirmed."]
     confidence = looks.confidence(report, (row.planned.cell for row in rows))
-    return [f"{_ESTIMATES} of {counted(most, 'round')}, with intervals of {confidence}."]
+    return [f"{_ESTIMATES} of {of}, with intervals of {confidence}."]
 
 
 def _groups(rows: Sequence[Summary]) -> list[str]:

@@ -19,7 +19,7 @@ def announcement(ahead: Outlook, rounds: int) -> str:
     cells = counted(ahead.cells, "cell") + (f" and {ahead.open_cells} at a fixed rate" if ahead.open_cells else "")
     twice = ", one cell twice" if ahead.twice else ""
     if len(ahead.looks) > 1:
-        rounds_and_time = f"up to {rounds} rounds{twice}, at most {human_seconds(ahead.seconds)}; {_looks(ahead.looks)}"
+        rounds_and_time = f"up to {rounds} rounds{twice}, about {human_seconds(ahead.seconds)} at most; {_looks(ahead.looks)}"
     else:
         rounds_and_time = f"{rounds} rounds{twice} = {ahead.steps} starts, about {human_seconds(ahead.seconds)}"
     return f"{cells} x {rounds_and_time}; {_power(ahead, rounds)}"

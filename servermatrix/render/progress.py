@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Layout
 from rich.text import Text
 
-from servermatrix.model import Ceiling, Decision, Failed, LoadStats, Measured, Pace, Sample, Skipped
+from servermatrix.model import Ceiling, Decision, Failed, LoadStats, Measured, Pace, RunHeader, Sample, Skipped
 from servermatrix.render.table import ABSENT, amount, counted, plain
 
 _MINUTE = 60
@@ -43,19 +43,21 @@ def step_line(done: int, total: int, sample: Sample, eta_s: float) -> str:
 
 
 def ceiling_line(ceiling: Ceiling) -> str:
-    """Say in one line what a generator can do on this host at most."""
+    """Say in one line what a generator reached on this host; the responder takes its part of the machine, too."""
     threads = f"{counted(ceiling.threads, 'thread')} of {plain(ceiling.generator)}"
-    return f"calibrated: {threads} can send {amount(ceiling.requests_per_s)} req/s in {ceiling.protocol} on this machine"
+    rate = f"{amount(ceiling.requests_per_s)} req/s in {ceiling.protocol}"
+    return f"calibrated: {threads} reached {rate} against a responder that does nothing but answer"
 
 
-def decision_lines(decision: Decision, rounds: int) -> Iterator[str]:
-    """Say what was decided at a look of a run of so many rounds: a line per cell that is left out, and whether the run ends.
+def decision_lines(decision: Decision, header: RunHeader) -> Iterator[str]:
+    """Say what was decided after a round of a run: a line per cell that is left out, and whether the run ends.
 
     After the last round there is nothing to be left out of.
     """
-    if decision.round >= rounds:
+    if decision.round >= header.rounds:
         return
-    when = f"look after round {decision.round}"
+    planned = any(look.round == decision.round for look in header.looks)
+    when = f"{'look ' if planned else ''}after round {decision.round}"
     for cell_id, reason in decision.dropped:
         yield f"{when}: {plain(cell_id)} is left out: {plain(reason)}"
     if decision.stopped:

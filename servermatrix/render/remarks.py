@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from servermatrix.analysis.bottleneck import FLAGS, capacity_per_s
+from servermatrix.analysis.bottleneck import FLAGS, capacity_per_s, ceiling_share, ceiling_use
+from servermatrix.analysis.cases import ceiling_of
+from servermatrix.analysis.missing import SIMULATED
 from servermatrix.analysis.phrases import PROTOCOL_NAMES, counted, joined
-from servermatrix.model import UNRANKED, Bottleneck, Ceiling, Flag, Summary
+from servermatrix.model import UNRANKED, Bottleneck, Ceiling, Flag, Report, Summary
 from servermatrix.render.points import Point, ended
 from servermatrix.render.table import ABSENT, Column, Grid, amount, percent
 
@@ -111,25 +113,28 @@ def _limited(row: Summary, share: float | None, *, shown: bool) -> Iterator[str]
     yield ABSENT if row.verdict is None else row.verdict.evidence
 
 
-def _share(row: Summary, ceilings: Iterable[Ceiling], cores: int) -> float | None:
-    cell = row.planned.cell
-    key = (cell.load.generator, cell.protocol, cell.load.threads)
-    found = [capacity_per_s(each, cores) for each in ceilings if (each.generator, each.protocol, each.threads) == key]
-    return row.rps.value / found[0] if found and found[0] > 0 and row.rps else None
+def _share(row: Summary, ceilings: Sequence[Ceiling], cores: int) -> float | None:
+    return None if row.rps is None else ceiling_share(row.rps, ceiling_of(row.planned.cell, ceilings), cores)
 
 
-def ceilings_in_words(ceilings: Iterable[Ceiling], cores: int) -> dict[str, str]:
-    """Say what each generator could do here, by what it was asked."""
-    return {
-        f"ceiling of {each.generator}, {PROTOCOL_NAMES.get(each.protocol, each.protocol)}, {counted(each.threads, 'thread')}": (
-            f"{each.generator} reached {amount(each.requests_per_s)} requests/s against a responder that does nothing, "
-            f"at {amount(each.cpu_us_per_request, 1)} us of its own CPU per request{_allowed(each, cores)}"
-        )
-        for each in ceilings
-    }
+def ceilings_in_words(report: Report) -> dict[str, str]:
+    """Say what each generator of a closed loop could do here, by what it was asked, or that this is not known."""
+    cells = [row.planned.cell for table in report.tables if not table.rate_percent for row in table.rows]
+    asked = [(cell.load.generator, cell.protocol, cell.load.threads) for cell in cells]
+    unknown = {_asked(*each): f"not found: only the CPU time of {each[0]} says whether it was the limit" for each in asked}
+    simulated = {_asked(*each) for each in asked if each[0] == SIMULATED}
+    found = {_asked(each.generator, each.protocol, each.threads): _could(each, report) for each in report.ceilings}
+    return {what: text for what, text in {**unknown, **found}.items() if what not in simulated}
 
 
-def _allowed(ceiling: Ceiling, cores: int) -> str:
-    """Say what its CPU time would allow where the responder was the limit."""
-    capacity = capacity_per_s(ceiling, cores)
-    return f", which would allow {amount(capacity)}" if capacity > ceiling.requests_per_s else ""
+def _asked(generator: str, protocol: str, threads: int) -> str:
+    return f"ceiling of {generator}, {PROTOCOL_NAMES.get(protocol, protocol)}, {counted(threads, 'thread')}"
+
+
+def _could(ceiling: Ceiling, report: Report) -> str:
+    capacity = capacity_per_s(ceiling, report.header.host.cores)
+    reached = f"reached {amount(ceiling.requests_per_s)} requests/s against a responder that does nothing"
+    if capacity is None:
+        return f"not known: {ceiling.generator} used only {percent(ceiling_use(ceiling))} of its threads when it {reached}"
+    more = f", which would allow {amount(capacity)}" if capacity > ceiling.requests_per_s else ""
+    return f"{ceiling.generator} {reached}, at {amount(ceiling.cpu_us_per_request, 1)} us of its own CPU per request{more}"

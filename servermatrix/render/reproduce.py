@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from servermatrix.model import Report, Summary
-from servermatrix.render import notes, open_loop
+from servermatrix.render import notes
 from servermatrix.render.machine import PROGRAM
 from servermatrix.render.table import counted, escaped, fenced, shell_line
 
@@ -23,7 +23,7 @@ def lines(report: Report) -> list[str]:
 
 def _commands(row: Summary, report: Report) -> list[str]:
     planned, header = row.planned, report.header
-    load, cells = planned.cell.load, _cells(row, report)
+    load, cells = planned.cell.load, (planned.cell.id, row.paced_by) if row.paced_by else (planned.cell.id,)
     selected = [word for cell_id in cells for word in ("-k", cell_id)]
     again = (*PROGRAM, "run", *_selection(header.argv), *_rounds(row, report), *selected, "--seed", str(header.seed))
     both = "both, by this tool" if len(cells) == 1 else "both, by this tool, with the row whose capacity set the rate"
@@ -33,11 +33,6 @@ def _commands(row: Summary, report: Report) -> list[str]:
         (both, again),
     )
     return fenced([line for comment, argv in said if argv for line in (f"# {comment}", shell_line(argv))])
-
-
-def _cells(row: Summary, report: Report) -> tuple[str, ...]:
-    pacer = open_loop.pacer(row, report) if row.planned.cell.load.rate_percent else None
-    return (row.planned.cell.id,) if pacer is None else (row.planned.cell.id, pacer.planned.cell.id)
 
 
 def _rounds(row: Summary, report: Report) -> tuple[str, ...]:

@@ -80,7 +80,7 @@ def _controls(console: Console, report: Report) -> None:
 
 def _stopped(console: Console, report: Report) -> None:
     if looks.may_stop(report):
-        _list(console, looks.HEADING, [looks.plan(report.header), *looks.points(report)])
+        _list(console, looks.HEADING, [*filter(None, [looks.plan(report.header, report.decisions)]), *looks.points(report)])
 
 
 def _paragraph(console: Console, text: str, style: str) -> None:

@@ -142,6 +142,8 @@ def test_an_app_that_behaves_has_none_of_these_flags(run_cli: RunCli, tmp_path: 
 
 def test_answers_that_wait_for_a_delayed_acknowledgement_are_a_plateau(run_cli: RunCli) -> None:
     cell = only_cell(run_cli, "-k", "uvicorn*asyncio*", "-s", "workers=2")
+    if "host-bound" in str(cell["flags"]):
+        pytest.skip("other programs are busy here, and then no answer of 40 ms is taken for a plateau")
     assert "40" in named(cell, "40 ms plateau")
 
 

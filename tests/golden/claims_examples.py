@@ -51,7 +51,7 @@ def floor(ratio: float, low: float | None, high: float | None, factor: float) ->
 
 
 CEILINGS = (
-    Ceiling(generator="wrk", protocol="h1", threads=1, requests_per_s=90_012.3, cpu_us_per_request=8.12),
+    Ceiling(generator="wrk", protocol="h1", threads=1, requests_per_s=90_012.3, cpu_us_per_request=10.9),
     Ceiling(generator="h2load", protocol="h2c", threads=2, requests_per_s=71_500, cpu_us_per_request=21.3),
 )
 NOISE_FLOOR = replace(
@@ -219,6 +219,7 @@ def kept(of: PlannedCell, rps: float, p50_us: float, p99_us: float, *flags: Flag
         cpu_us_per_request=about(60),
         ratio=None,
         due_per_s=3_000.0,
+        paced_by=ASYNCIO.cell.id,
         verdict=None,
         remarks=tuple(REMARKS[flag] for flag in flags),
     )

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from tests.truth.cases import Case, broken, counted, on_all_cores
+from tests.truth.cases import Case, broken, counted, on_all_cores, pooled
 from tests.truth.document import document
 from tests.truth.studies import fast, whole
 
@@ -32,7 +32,8 @@ def _fast(name: str) -> int:
     if not cases:
         _say(f"there is no fast case with {name!r} in its name")
         return 1
-    wrong = [sentence for case in cases for sentence in broken(case, counted(case, range(case.tries)))]
+    results = [(case, counted(case, range(case.tries))) for case in cases]
+    wrong = [sentence for case, counts in (*results, *pooled(results)) for sentence in broken(case, counts)]
     _say("\n".join(wrong) or f"{len(cases)} cases keep their bounds")
     return 1 if wrong else 0
 
@@ -46,7 +47,10 @@ def _whole(scale: float) -> int:
         wrong += broken(case, counts)
         verdict = "; ".join(broken(case, counts)) or "ok"
         _say(f"{time.monotonic() - began_s:5.0f} s  {len(results)}/{len(cases)}  {case.study}; {case.name}: {verdict}")
-    PLACE.write_text(document(results, wrong), encoding="utf-8")
+    for case, counts in pooled(results.values()):
+        wrong += broken(case, counts)
+    in_order = {f"{case.study}; {case.name}": results[f"{case.study}; {case.name}"] for case in cases}
+    PLACE.write_text(document(in_order, wrong), encoding="utf-8")
     _say(f"{len(wrong)} bounds broken; written to {PLACE.relative_to(PLACE.parents[1])}")
     return 1 if wrong else 0
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
 from scipy.stats import binom
@@ -15,6 +15,7 @@ from tests.truth.worlds import World
 SURE = 1e-4  # how unlikely counts must be, were a bound kept, before it counts as broken
 FALSE = 0.05
 CHUNK = 25  # matrices per task
+TOGETHER = "all cases together"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,25 @@ def broken(case: Case, counts: Counter[str]) -> Iterator[str]:
             yield f"{where} is less than {bound.least:.1%}"
         if not of:
             yield f"{where}: there is nothing to count"
+
+
+def pooled(results: Iterable[tuple[Case, Counter[str]]]) -> Iterator[tuple[Case, Counter[str]]]:
+    """Yield for each study and each of its bounds all of its cases as one, with what was counted in all of them.
+
+    It finds what is too little to show in one case. The draws of two worlds have nothing to do with each other.
+    """
+    cases: dict[str, Case] = {}
+    together: dict[str, Counter[str]] = {}
+    for case, counts in results:
+        for part in (*(replace(case, bounds=(one,), exact=()) for one in case.bounds), *_exact_parts(case)):
+            key = f"{case.study}; {part.bounds}; {part.exact}"
+            cases[key] = replace(part, name=TOGETHER)
+            together.setdefault(key, Counter()).update(counts)
+    return ((case, together[key]) for key, case in cases.items())
+
+
+def _exact_parts(case: Case) -> Iterator[Case]:
+    return (replace(case, bounds=(), exact=(name,)) for name in case.exact)
 
 
 def _exact(case: Case, counts: Counter[str]) -> Iterator[Bound]:

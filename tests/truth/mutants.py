@@ -48,7 +48,7 @@ MUTANTS = (
     Mutant(
         name="stop when significant",
         file="analysis/sequence.py",
-        line="return Look(round=first, alpha=EARLY), Look(round=rounds, alpha=MIDDLE), Look(round=2 * rounds, alpha=LATE)",
+        line="early = Look(round=first, alpha=EARLY)",
         instead="return tuple(Look(round=number, alpha=ALPHA) for number in range(MIN_ROUNDS, 2 * rounds + 1, 2))",
         study="fast; looks",
     ),
@@ -65,6 +65,27 @@ MUTANTS = (
         line="table[left] - table[right]",
         instead="table[left] - np.roll(table[right], 1, axis=1)",
         study="pairing",
+    ),
+    Mutant(
+        name="the interval of two given rows for two that are chosen by the result",
+        file="analysis/headline.py",
+        line="ratio_to(row, other, shown.looks, shown.outcome.comparisons)",
+        instead="ratio_to(row, other, shown.looks)",
+        study="unasked; fast",
+    ),
+    Mutant(
+        name="no noise floor",
+        file="analysis/floor.py",
+        line="factor=max(ratio.high, 1 / ratio.low)",
+        instead="factor=1.0",
+        study="offsets",
+    ),
+    Mutant(
+        name="a noise floor that is far too wide",
+        file="analysis/floor.py",
+        line="factor=max(ratio.high, 1 / ratio.low)",
+        instead="factor=max(ratio.high, 1 / ratio.low) ** 4",
+        study="power; contaminated; 10 rounds; 0.05; 1.2",
     ),
     Mutant(
         name="best of N",

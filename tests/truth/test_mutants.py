@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -16,26 +18,41 @@ from tests.truth.mutants import MUTANTS, Mutant
 IGNORED = shutil.ignore_patterns("__pycache__")
 
 
-@pytest.fixture
-def copy(tmp_path: Path) -> Path:
+Ended = subprocess.CompletedProcess[str]
+
+
+def copied(to: Path) -> Path:
     for name in ("servermatrix", "runners", "apps", "tests/truth"):
-        shutil.copytree(ROOT / name, tmp_path / name, ignore=IGNORED)
-    (tmp_path / "tests" / "__init__.py").touch()
-    return tmp_path
+        shutil.copytree(ROOT / name, to / name, ignore=IGNORED)
+    (to / "tests" / "__init__.py").touch()
+    return to
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, Ended]:
+    """Run the study of every mutant, as many at once as there are cores, and return how each ended by the name of the mutant."""
+    places = [copied(tmp_path_factory.mktemp("mutant")) for _ in MUTANTS]
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
+        return dict(zip([mutant.name for mutant in MUTANTS], pool.map(_studied, MUTANTS, places), strict=True))
+
+
+def _studied(mutant: Mutant, place: Path) -> Ended:
+    mutant.infect(place / "servermatrix")
+    argv = [sys.executable, "-m", "tests.truth", "--only", mutant.study]
+    env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
+    return subprocess.run(argv, cwd=place, env=env, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_a_mistake_breaks_a_bound(mutant: Mutant, copy: Path) -> None:
-    mutant.infect(copy / "servermatrix")
-    argv = [sys.executable, "-m", "tests.truth", "--only", mutant.study]
-    env = os.environ | {"PYTHONDONTWRITEBYTECODE": "1"}
-    ended = subprocess.run(argv, cwd=copy, env=env, capture_output=True, text=True, check=False)
+def test_a_mistake_breaks_a_bound(mutant: Mutant, outcomes: Mapping[str, Ended]) -> None:
+    ended = outcomes[mutant.name]
     assert not ended.stderr
     assert " is more than " in ended.stdout or " is less than " in ended.stdout
     assert ended.returncode == 1
 
 
-def test_a_mutant_that_no_longer_fits_the_source_is_refused(copy: Path) -> None:
+def test_a_mutant_that_no_longer_fits_the_source_is_refused(tmp_path: Path) -> None:
+    copy = copied(tmp_path)
     (copy / "servermatrix" / "analysis" / "claims.py").write_text("")
     with pytest.raises(ValueError, match="has 0 times instead of once"):
         MUTANTS[0].infect(copy / "servermatrix")

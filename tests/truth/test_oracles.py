@@ -14,6 +14,7 @@ from statsmodels.stats.multitest import multipletests
 
 from servermatrix.analysis.analyse import analyse
 from servermatrix.model import Measured, Run, Table
+from tests.truth.reading import HEADLINE, ROUNDED
 from tests.truth.worlds import NARROW, WIDE, World, run_of
 
 Series = Mapping[str, Mapping[int, float]]
@@ -104,6 +105,23 @@ def test_the_ends_of_a_ratio_are_where_the_test_of_scipy_turns(world: World, see
             True,
             False,
         ]
+
+
+@worlds
+@seeds
+def test_the_ends_of_the_headlines_ratio_are_where_the_test_of_scipy_turns_at_the_level_of_all_pairs(
+    world: World, seed: int
+) -> None:
+    run = run_of(world, seed)
+    series, table = logs(run), table_of(run)
+    said = HEADLINE.search(table.answer)
+    assert said
+    ids = {row.planned.cell.setting: row.planned.cell.id for row in table.rows}
+    found = np.array(list(differences(series[ids[said["winner"]]], series[ids[said["loser"]]]).values()))
+    level = 0.05 / len(list(combinations(table.rows, 2)))
+    low, high = float(said["low"]), float(said["high"])
+    shifts = np.log([low - ROUNDED, low + ROUNDED, high - ROUNDED, high + ROUNDED])
+    assert [p_value(found - shift) > level for shift in shifts] == [False, True, True, False]
 
 
 @pytest.mark.parametrize("seed", range(8))

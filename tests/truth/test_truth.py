@@ -4,23 +4,57 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from functools import cache
 
 import pytest
 
-from servermatrix.model import Cause, Failed, Look
+from servermatrix.model import Cause, Failed, Look, Measured
 from tests.truth import engine
-from tests.truth.cases import Bound, Case, broken, counted
-from tests.truth.reading import coverage, exact_miss, false_claims, power
+from tests.truth.cases import TOGETHER, Bound, Case, broken, counted, pooled
+from tests.truth.reading import coverage, exact_miss, false_claims, power, unasked
 from tests.truth.studies import fast, whole
-from tests.truth.worlds import NARROW, TWO, WIDE, World, report_of, run_of
+from tests.truth.worlds import FAR, MANY, NARROW, RPS, TWO, WIDE, World, report_of, run_of
 
 EQUAL = World(servers=NARROW, rounds=10)
 CLEAR = replace(EQUAL, gains=(("httptools,loop=uvloop", 2.0),))
 
 
-@pytest.mark.parametrize("case", fast(), ids=lambda case: f"{case.study}, {case.name}")
-def test_the_fast_studies_keep_their_bounds(case: Case) -> None:
-    assert list(broken(case, counted(case, range(case.tries)))) == []
+CASES = fast()
+
+
+@cache
+def counts_of(place: int) -> Counter[str]:
+    """Count a fast case once for all tests of this process."""
+    return counted(CASES[place], range(CASES[place].tries))
+
+
+@pytest.mark.parametrize("place", range(len(CASES)), ids=[f"{case.study}, {case.name}" for case in CASES])
+def test_the_fast_studies_keep_their_bounds(place: int) -> None:
+    assert list(broken(CASES[place], counts_of(place))) == []
+
+
+def test_the_fast_studies_keep_their_bounds_together() -> None:
+    found = list(pooled((case, counts_of(place)) for place, case in enumerate(CASES)))
+    assert {case.name for case, _ in found} == {TOGETHER}
+    assert sum(counts["matrices"] for case, counts in found if case.study == "false claims") > 4 * 700
+    assert [sentence for case, counts in found for sentence in broken(case, counts)] == []
+
+
+def test_what_no_case_shows_by_itself_all_of_a_study_together_do() -> None:
+    bound = Bound(hits="letters", of="matrices", most=0.05)
+    cases = [Case(study="s", name=str(place), world=EQUAL, count=coverage, tries=1, bounds=(bound,)) for place in range(30)]
+    counts = Counter(matrices=200, letters=14)
+    assert [sentence for case in cases for sentence in broken(case, counts)] == []
+    ((together, found),) = pooled((case, counts) for case in cases)
+    assert list(broken(together, found)) == ["s, all cases together: letters 420 of 6000 matrices is more than 5.0%"]
+
+
+def test_only_cases_of_one_study_with_one_bound_are_taken_together() -> None:
+    few, many = Bound(hits="a", of="n", most=0.05), Bound(hits="b", of="n", least=0.9)
+    plain = Case(study="s", name="1", world=EQUAL, count=coverage, tries=1, bounds=(few,))
+    cases = [plain, replace(plain, bounds=(few, many)), replace(plain, study="t", bounds=(), exact=("ratio",)), plain]
+    found = [(case.study, case.bounds, case.exact, counts["n"]) for case, counts in pooled((one, Counter(n=1)) for one in cases)]
+    assert found == [("s", (few,), (), 3), ("s", (many,), (), 1), ("t", (), ("ratio",), 1)]
 
 
 def test_the_studies_are_whole() -> None:
@@ -49,8 +83,8 @@ def test_rounds_lost_to_noise_are_missing_and_their_cells_stand() -> None:
     assert all(row.ranking and row.rounds_failed > 0 for row in report.tables[0].rows)
 
 
-def test_noise_that_all_cells_share_has_draws_of_its_own() -> None:
-    kinds = [replace(EQUAL, kind=kind) for kind in ("normal", "drift", "periodic")]
+def test_every_world_has_draws_of_its_own() -> None:
+    kinds = [EQUAL, replace(EQUAL, kind="drift"), replace(EQUAL, floor=False)]
     ratios = [{row.ratio for row in report_of(world, 1).tables[0].rows if row.ratio and row.ratio.value != 1} for world in kinds]
     assert not ratios[0] & ratios[1] | ratios[1] & ratios[2] | ratios[0] & ratios[2]
 
@@ -58,8 +92,42 @@ def test_noise_that_all_cells_share_has_draws_of_its_own() -> None:
 def test_a_world_with_a_budget_is_looked_at_and_may_end_early() -> None:
     clear = World(servers=TWO, budget_rounds=18, gains=(("loop=uvloop", 2.0),))
     run = run_of(clear, 1)
-    assert run.header.looks == (Look(round=9, alpha=0.01), Look(round=18, alpha=0.02), Look(round=36, alpha=0.02))
+    assert run.header.looks == (Look(round=9, alpha=0.01), Look(round=18, alpha=0.04))
     assert [(one.round, bool(one.stopped)) for one in run.decisions] == [(9, True)]
+
+
+def test_of_twelve_rows_two_are_equal_and_have_the_time_of_all_the_others_for_a_third_look() -> None:
+    run = run_of(World(servers=MANY, gains=FAR, budget_rounds=22, floor=False), 1)
+    slow = {
+        cell.id for planned in run.header.cells if (cell := planned.cell) and World(servers=MANY, gains=FAR).gain(cell.id) < 1
+    }
+    assert [(one.round, {cell_id for cell_id, _ in one.dropped}) for one in run.decisions] == [
+        (14, slow),
+        (22, set()),
+        (44, set()),
+    ]
+    assert (len(slow), len({World(servers=MANY, gains=FAR).gain(cell_id) for cell_id in slow})) == (10, 10)
+
+
+def test_a_cell_that_is_off_is_so_for_a_whole_run_and_its_duplicate_otherwise() -> None:
+    world = World(servers=TWO, sd=0.0, offset=0.02, rounds=6)
+    rates = {planned.cell.id: set[int]() for planned in run_of(world, 1).header.cells}
+    for sample in run_of(world, 1).samples:
+        assert isinstance(sample, Measured)
+        rates[sample.cell_id].add(sample.windows[0].stats.requests)
+    assert [len(found) for found in rates.values()] == [1, 1, 1]
+    assert len(set.union(*rates.values())) == 3
+    floor = report_of(world, 1).noise_floor
+    assert floor is not None
+    assert floor.factor > 1.001
+
+
+def test_the_median_start_of_a_world_is_where_half_of_the_starts_are() -> None:
+    world = World(servers=TWO, kind="one-sided", sd=0.2, rounds=1500)
+    samples = run_of(world, 1).samples
+    below = [sample.windows[0].stats.requests < 2 * RPS * world.median() for sample in samples if isinstance(sample, Measured)]
+    assert sum(below) / len(below) == pytest.approx(0.5, abs=0.02)
+    assert EQUAL.median() == 1
 
 
 def test_a_world_without_a_floor_has_none_and_ranks_all_the_same() -> None:
@@ -108,6 +176,17 @@ def test_intervals_are_counted_with_what_misses() -> None:
     assert (counts["ratio"], counts["rps"], counts["cpu"]) == (60, 80, 80)
     assert 0 < counts["ratio missed"] < 12
     assert counts["ratio expected"] == 60 * round(1e6 * exact_miss(10))
+
+
+def test_intervals_that_nobody_asked_for_are_counted_one_to_a_reference_and_that_of_the_headline() -> None:
+    study = Case(study="", name="", world=replace(EQUAL, gains=(("httptools,loop=uvloop", 1.5),)), count=unasked, tries=1)
+    counts = counted(study, range(60))
+    assert (counts["matrices"], counts["reference"], counts["headline"], counts["headline missed"]) == (60, 60, 60, 0)
+    assert 0 < counts["reference missed"] < 12
+    assert counts["reference expected"] == 60 * round(1e6 * exact_miss(10))
+    lied_to = _Lying(servers=NARROW, rounds=10, gains=CLEAR.gains)
+    assert unasked(lied_to, 1)["headline missed"] == 1
+    assert sum(unasked(lied_to, seed)["reference missed"] for seed in range(3)) == 1
 
 
 def test_the_functions_alone_are_counted_in_large_numbers() -> None:

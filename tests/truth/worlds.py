@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple, dataclass
 from functools import cache
+from math import exp
+from random import Random
+from zlib import crc32
 
 from servermatrix.analysis.analyse import analyse
 from servermatrix.config.applications import builtin_app
@@ -25,6 +28,11 @@ WIDE: Servers = (("granian", (LOOPS,)), ("hypercorn", (LOOPS,)), ("uvicorn", (PA
 NARROW: Servers = (("uvicorn", (PARSERS, LOOPS)),)
 THREE: Servers = (("granian", (("loop", ("uvloop",)),)), ("uvicorn", (("http", ("h11",)), LOOPS)))
 TWO: Servers = (("uvicorn", (("http", ("h11",)), LOOPS)),)
+MANY: Servers = (
+    ("granian", (("loop", ("asyncio", "rloop", "uvloop")), ("runtime-mode", ("mt", "st")))),
+    ("hypercorn", (LOOPS,)),
+    ("uvicorn", (PARSERS, LOOPS)),
+)
 
 RPS, CPU_US = 20_000.0, 40.0
 KINDS: Mapping[str, Mapping[str, object]] = {
@@ -35,8 +43,22 @@ KINDS: Mapping[str, Mapping[str, object]] = {
     "periodic": {"kind": "periodic", "shared": 0.5},
     "20 % invalid": {"kind": "normal", "invalid": 0.2},
 }
-# With the draws of `normal` these would give its very counts, for pairing takes away whatever else they have.
-DRAWS = {"drift": 1, "periodic": 2}
+# The median start is slower by so many sd: the median of what start and window lose, exponential of mean 1 and 0.2.
+SLOWER = {"one-sided": 0.9112}
+# Of MANY two are equal, and the others slower, each clearly slower than the one before.
+SLOW = (
+    "granian[loop=uvloop]/",
+    "granian[loop=asyncio,runtime",
+    "granian[loop=rloop,runtime",
+    "granian[loop=uvloop,runtime",
+    "hypercorn[loop=asyncio",
+    "hypercorn[loop=uvloop",
+    "uvicorn[http=h11,loop=asyncio",
+    "uvicorn[http=h11,loop=uvloop",
+    "uvicorn[http=httptools,loop=asyncio",
+    "uvicorn[http=httptools,loop=uvloop",
+)
+FAR = tuple((part, 1.4**-place) for place, part in enumerate(SLOW, 1))
 AGAIN = "the server is not to be had a second time"
 
 
@@ -45,7 +67,8 @@ class World:
     """A matrix and what is true of it: `gains` are factors on requests per second by glob of cell ids, the last one counts.
 
     `floor` False loses the duplicate, so that nothing but the tests stands between noise and a claim. With a `budget_rounds`
-    the run has looks, and a budget in which so many rounds of all cells fit.
+    the run has looks, and a budget in which so many rounds of all cells fit. Each cell, the duplicate too, is faster or slower
+    than its server for the whole run, by a factor whose logarithm has the standard deviation `offset`.
     """
 
     servers: Servers
@@ -55,17 +78,32 @@ class World:
     rounds: int = 12
     budget_rounds: int = 0
     floor: bool = True
+    offset: float = 0.0
 
     def gain(self, cell_id: str) -> float:
         """Return how many times as fast as the plainest a cell truly is."""
         return next((gain for part, gain in reversed(self.gains) if part in cell_id), 1.0)
 
-    def model(self) -> Mapping[str, object]:
-        """Describe the world to the fake generator."""
+    def median(self) -> float:
+        """Return what noise leaves of requests per second in the median start, all that cells share left out."""
+        return exp(-self.sd * SLOWER.get(self.kind, 0.0))
+
+    def model(self, ids: Iterable[str] = (), seed: int = 0) -> Mapping[str, object]:
+        """Describe the world to the fake generator: the cells of these ids, as they are with this seed.
+
+        No two worlds have the same draws: what is counted in one tells nothing of what is counted in another.
+        """
         cells: dict[str, object] = {"*": {"rps": RPS, "cpu_us": CPU_US}}
         cells |= {f"*{part}*": {"rps": RPS * gain} for part, gain in self.gains}
+        if self.offset:
+            cells |= {name: {"rps": RPS * self.gain(name) * exp(self.offset * _draw(f"{seed}/{name}"))} for name in ids}
         lost = {} if self.floor else {"*/again": AGAIN}
-        return {"seed": DRAWS.get(self.kind, 0), "noise": {"sd": self.sd, **KINDS[self.kind]}, "cells": cells, "fail": lost}
+        draws = crc32(repr(astuple(self)).encode())
+        return {"seed": draws, "noise": {"sd": self.sd, **KINDS[self.kind]}, "cells": cells, "fail": lost}
+
+
+def _draw(of: str) -> float:
+    return Random(of).gauss(0, 1)  # noqa: S311 - reproducible, not secret
 
 
 @cache
@@ -101,7 +139,7 @@ def run_of(world: World, seed: int) -> Run:
     plan = make_plan(_matrix(world.servers, world.rounds), _plugins(), _apps(), drivers, seed)
     if world.budget_rounds:
         plan = fit_budget(plan, preparation_s(plan) + steps_s(plan.cells, world.budget_rounds) + 1)
-    return rehearse(_header(plan), plan, fake(), world.model())
+    return rehearse(_header(plan), plan, fake(), world.model((cell.id for cell in plan.cells), seed))
 
 
 def report_of(world: World, seed: int) -> Report:

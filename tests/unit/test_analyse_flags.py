@@ -87,7 +87,7 @@ def test_a_row_with_everything_wrong_has_its_flags_in_one_order_too() -> None:
         cores=1,
     )
     assert list(found.flags) == [each for each in Flag if each in found.flags]
-    assert len(found.flags) == 8
+    assert len(found.flags) == 7
     assert [remark.flag for remark in found.remarks] == list(found.flags)
 
 

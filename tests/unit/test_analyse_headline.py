@@ -6,12 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import chain
 
+import pytest
+
 from servermatrix.analysis.analyse import analyse
 from servermatrix.analysis.claims import Looks
 from servermatrix.analysis.field import field_of
 from servermatrix.analysis.headline import Shown, table_answer
 from servermatrix.analysis.ranking import Contest, rankings
-from servermatrix.model import Cause, Cell, Sample
+from servermatrix.analysis.stats import ratio
+from servermatrix.model import Cause, Cell, NoiseFloor, Sample
 from tests.unit.analyse_runs import LOAD, cell, cells, failed, measured, rates, run, series
 
 A, B, C, D = cell("a"), cell("b"), cell("c"), cell("d")
@@ -36,9 +39,11 @@ def test_a_tie_for_the_lead_is_no_win_of_the_first_row() -> None:
     assert said.endswith("as many requests per second as c")
 
 
-def judged(*better: str, rounds: int = 10) -> str:
-    """Say what a table of a, b and c, fastest first, shows when these pairs are told apart, such as `a>b`."""
-    served = {A: rates(30_000), B: rates(20_000), C: rates(10_000)}
+def judged(
+    *better: str, rounds: int = 10, comparisons: int = 3, c: Sequence[float] = tuple(rates(10_000)), d: Sequence[float] = ()
+) -> str:
+    """Say what a table of a, b, c and d, fastest first, shows when these pairs are told apart, such as `a>b`."""
+    served = {A: rates(30_000), B: rates(20_000), C: c, **({D: d} if d else {})}
     rows = field_of(run(list(served), [one for of, rps in served.items() for one in series(of, rps)], 10)).rows
     ids = {row.summary.name: row.id for row in rows}
     pairs = frozenset((ids[one], ids[other]) for one, other in (pair.split(">") for pair in better))
@@ -46,8 +51,8 @@ def judged(*better: str, rounds: int = 10) -> str:
         replace(row, summary=replace(row.summary, ranking=ranking))
         for row, ranking in zip(rows, rankings([row.id for row in rows], pairs), strict=True)
     ]
-    outcome = Contest(better=pairs, comparisons=3, rounds=rounds)
-    return table_answer(told, Shown(outcome=outcome, comparisons=3, needed=7, floor=None, looks=Looks()))
+    outcome = Contest(better=pairs, comparisons=comparisons, rounds=rounds)
+    return table_answer(told, Shown(outcome=outcome, comparisons=comparisons, needed=7, floor=None, looks=Looks()))
 
 
 def test_the_lead_is_who_was_not_shown_to_be_slower_than_anybody() -> None:
@@ -67,6 +72,33 @@ def test_a_winner_was_shown_to_be_faster_than_each_other_row() -> None:
     assert judged("a>b").startswith("a and c are tied for the lead on plaintext; a serves 1.50x ")
 
 
+@pytest.mark.parametrize("comparisons", [1, 3, 10, 25])
+def test_the_interval_of_the_headline_holds_for_all_pairs_at_once(comparisons: int) -> None:
+    served = wobbling(10_000)
+    expected = ratio(rates(30_000), served, 0.05 / comparisons)
+    assert expected.low is not None
+    said = judged("a>b", "a>c", comparisons=comparisons, c=served)
+    interval = f"{expected.value:.2f}x [{expected.low:.2f}, {expected.high:.2f}]"
+    assert said == f"a serves plaintext {interval} as many requests per second as c"
+
+
+def test_a_pair_that_only_its_own_interval_tells_apart_stands_back_behind_a_clearer_one() -> None:
+    scattered = [rate * factor for rate, factor in zip(rates(10_000), [1, 1, 1, 1, 1, 1, 1, 1, 1, 4], strict=True)]
+    assert judged("a>b", "a>c", comparisons=3, c=scattered).endswith(" 3.00x [1.50, 3.00] as many requests per second as c")
+    assert judged("a>b", "a>c", comparisons=25, c=scattered) == (
+        "a serves plaintext 1.50x [1.50, 1.50] as many requests per second as b"
+    )
+
+
+def test_a_ratio_without_an_interval_is_no_number() -> None:
+    assert judged("a>b", "a>c", comparisons=26) == "a serves plaintext more requests per second than c and every other row"
+
+
+def test_the_ratio_is_of_a_row_in_the_lead_over_one_that_is_not_whatever_is_shown_of_others() -> None:
+    said = judged("a>b", "b>c", "c>d", d=rates(5_000))
+    assert said.startswith("a, c and d are tied for the lead on plaintext; a serves 1.50x ")
+
+
 def test_who_was_shown_to_be_faster_leads_though_another_row_stands_above_it() -> None:
     assert judged("b>a", "b>c").startswith("b serves plaintext 2.00x ")
 
@@ -82,6 +114,20 @@ def test_when_nobody_is_told_apart_the_answer_says_what_could_have_been_seen() -
     said = answer([A, B], series(A, rates(20_000)), series(B, wobbling(20_000)))
     assert said.startswith("no difference between 2 rows was shown on plaintext; a ratio of 1.")
     assert said.endswith("could have been seen")
+
+
+@pytest.mark.parametrize(("factor", "seen"), [(1.30, "1.30"), (1.05, "1.12"), (None, "1.12")])
+def test_no_difference_below_the_noise_floor_could_have_been_seen(factor: float | None, seen: str) -> None:
+    twice = ratio(rates(30_000), rates(30_000))
+    floor = None if factor is None else NoiseFloor(cell_id=A.id, name="a", ratio=twice, factor=factor)
+    rows = field_of(run([A, B], [*series(A, rates(20_000)), *series(B, rates(20_000))], 10)).rows
+    told = [
+        replace(row, summary=replace(row.summary, ranking=ranking))
+        for row, ranking in zip(rows, rankings([row.id for row in rows], frozenset()), strict=True)
+    ]
+    outcome = Contest(comparisons=1, rounds=10, detectable=1.12, widest=1.5)
+    said = table_answer(told, Shown(outcome=outcome, comparisons=1, needed=6, floor=floor, looks=Looks()))
+    assert said == f"no difference between 2 rows was shown on plaintext; a ratio of {seen} could have been seen"
 
 
 def test_too_few_rounds_for_so_many_comparisons_are_told_with_how_many_it_takes() -> None:

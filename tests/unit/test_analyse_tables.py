@@ -10,7 +10,7 @@ import pytest
 from servermatrix.analysis.analyse import analyse
 from servermatrix.analysis.phrases import places, title
 from servermatrix.errors import Exit, UsageProblem
-from servermatrix.model import Cause, Cell, Estimate, Flag, Pace, Ranking, Report
+from servermatrix.model import Cause, Cell, Estimate, Flag, Pace, Ranking, Report, Sample
 from tests.unit.analyse_runs import LOAD, cell, cells, failed, measured, rates, run, series, window
 
 # tables
@@ -244,18 +244,29 @@ def test_rows_without_a_common_round_have_no_ratio() -> None:
 # the reference
 
 
-def test_the_reference_is_the_fastest_row_that_is_ranked() -> None:
+@pytest.mark.parametrize("speeds", [(10_000, 20_000, 30_000), (30_000, 20_000, 10_000), (20_000, 30_000, 10_000)])
+@pytest.mark.parametrize("first", [0, 1, 2])
+def test_the_reference_is_the_row_that_was_planned_first_whatever_is_the_fastest(first: int, speeds: Sequence[float]) -> None:
+    of = [*cells(3)[first:], *cells(3)[:first]]
+    samples = [sample for one, rps in zip(of, speeds, strict=True) for sample in series(one, rates(rps))]
+    table = analyse(run(of, samples, 10)).tables[0]
+    assert table.reference == of[0].id
+    by_id = {row.planned.cell.id: row.ratio.value for row in table.rows if row.ratio}
+    assert [by_id[one.id] for one in of] == pytest.approx([rps / speeds[0] for rps in speeds])
+
+
+def test_the_reference_is_the_first_row_that_is_ranked() -> None:
     a, b, c = cells(3)
     starved = series(a, rates(90_000), generator_cpu_us=1_990_000)
-    table = analyse(run([a, b, c], [*starved, *series(b, rates(20_000)), *series(c, rates(10_000))], 10)).tables[0]
+    table = analyse(run([a, b, c], [*starved, *series(b, rates(10_000)), *series(c, rates(20_000))], 10)).tables[0]
     assert table.reference == b.id
-    assert [row.ratio.value for row in table.rows if row.ratio] == [pytest.approx(4.5), 1.0, pytest.approx(0.5)]
+    assert [row.ratio.value for row in table.rows if row.ratio] == [pytest.approx(9), pytest.approx(2), 1.0]
 
 
-def test_the_reference_is_the_fastest_row_when_none_is_ranked() -> None:
+def test_the_reference_is_the_first_row_when_none_is_ranked() -> None:
     a, b = cells(2)
     table = analyse(run([a, b], [measured(a, 1), measured(b, 1, window(20_000))])).tables[0]
-    assert table.reference == b.id
+    assert table.reference == a.id
 
 
 def test_a_reference_is_exactly_once_itself() -> None:
@@ -279,16 +290,17 @@ def test_the_reference_can_be_named_as_its_row_is() -> None:
     assert analyse(stored, h2c.id).tables[0].reference == h2c.id
 
 
-def test_a_setting_with_several_rows_in_a_table_is_the_reference_by_its_fastest() -> None:
+def test_a_setting_with_several_rows_in_a_table_is_the_reference_by_the_one_planned_first() -> None:
     b, h1, h2c = cell("b"), cell("a"), cell("a", protocol="h2c")
     samples = [*series(b, rates(30_000)), *series(h1, rates(10_000)), *series(h2c, rates(20_000))]
-    assert analyse(run([b, h1, h2c], samples, 10), "a").tables[0].reference == h2c.id
+    assert analyse(run([b, h1, h2c], samples, 10), "a").tables[0].reference == h1.id
+    assert analyse(run([b, h2c, h1], samples, 10), "a").tables[0].reference == h2c.id
 
 
-def test_a_table_without_the_named_reference_uses_its_fastest_row() -> None:
-    a, b, c = cell("a"), cell("b"), cell("c", app="json")
-    report = analyse(run([a, b, c], [measured(b, 1), measured(c, 1), failed(a, 1, Cause.SERVER)]), "a")
-    assert [table.reference for table in report.tables] == [b.id, c.id]
+def test_a_table_without_the_named_reference_uses_the_first_of_its_rows() -> None:
+    a, b, c, d = cell("a"), cell("b"), cell("c", app="json"), cell("d")
+    samples: list[Sample] = [measured(b, 1), measured(c, 1), failed(a, 1, Cause.SERVER), measured(d, 1, window(20_000))]
+    assert [table.reference for table in analyse(run([a, b, c, d], samples), "a").tables] == [b.id, c.id]
 
 
 def test_a_misspelt_reference_is_named_with_a_suggestion() -> None:

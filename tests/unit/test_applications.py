@@ -156,6 +156,7 @@ def test_a_folder_that_is_not_there_is_refused(tmp_path: Path) -> None:
         ("app = None", None),
         ("CONTROL = {}", None),
         ("CONTROL = {'holds': 'await', 'seconds': 0.1}", Control(holds="await", seconds=0.1)),
+        ("CONTROL = {'holds': 'await', 'seconds': 1}", Control(holds="await", seconds=1.0)),
         ("CONTROL = {'holds': 'worker', 'seconds': 0.1}", Control(holds="worker", seconds=0.1)),
         ("CONTROL = {'holds': 'threads', 'seconds': 1.5, 'threads': 4}", Control(holds="threads", seconds=1.5, threads=4)),
         ("CONTROL = {'burns': 0.2, 'beyond': 'plaintext'}", Control(burns=0.2, beyond="plaintext")),
@@ -175,7 +176,9 @@ def test_what_is_known_of_an_app_beforehand_is_read_from_its_source(tmp_path: Pa
         ("CONTROL = {'holds': 'threads', 'seconds': 0.1}", "needs threads"),
         ("CONTROL = {'holds': 'await', 'seconds': 0.1, 'threads': 4}", "needs threads where it holds threads, and only there"),
         ("CONTROL = {'beyond': 'plaintext'}", "burns must be above 0"),
-        ("CONTROL = {'holds': 'await', 'seconds': 1}", r"CONTROL\['seconds'\] is not of type float"),
+        ("CONTROL = {'holds': 'await', 'seconds': '1'}", r"CONTROL\['seconds'\] is not of type float"),
+        ("CONTROL = {'holds': 'await', 'seconds': True}", r"CONTROL\['seconds'\] is not of type float"),
+        ("CONTROL = {'holds': 'threads', 'seconds': 1.5, 'threads': True}", r"CONTROL\['threads'\] is not of type int"),
         ("CONTROL = {'waits': 1.0}", "CONTROL has no key 'waits'"),
     ],
 )

@@ -54,8 +54,10 @@ def wide(workers: int = 1, threads: int = 1) -> Cell:
     return replace(one, load=replace(one.load, threads=threads))
 
 
-def ceiling(requests_per_s: float, cpu_us: float = 1_000.0, threads: int = 1) -> Ceiling:
-    return Ceiling(generator="fake", protocol="h1", threads=threads, requests_per_s=requests_per_s, cpu_us_per_request=cpu_us)
+def ceiling(requests_per_s: float, cpu_us: float | None = None, threads: int = 1) -> Ceiling:
+    """Return what a generator reached; it was full unless its CPU time per request says otherwise."""
+    spent = threads * 1e6 / requests_per_s if cpu_us is None else cpu_us
+    return Ceiling(generator="fake", protocol="h1", threads=threads, requests_per_s=requests_per_s, cpu_us_per_request=spent)
 
 
 def test_a_busy_server_with_an_idle_generator_is_the_limit_itself() -> None:
@@ -71,21 +73,56 @@ def test_a_server_below_nine_tenths_is_not_the_limit() -> None:
     assert limit(case(driven(0.89))) == Bottleneck.CONNECTIONS
 
 
-@pytest.mark.parametrize(("generator", "expected"), [(0.85, Bottleneck.SERVER), (0.86, Bottleneck.GENERATOR)])
-def test_a_generator_that_uses_up_its_thread_is_the_limit_however_busy_the_server(generator: float, expected: Bottleneck) -> None:
-    assert limit(case(driven(generator=generator))) == expected
+@pytest.mark.parametrize(("generator", "expected"), [(0.85, Bottleneck.CONNECTIONS), (0.86, Bottleneck.GENERATOR)])
+def test_a_generator_that_uses_up_its_thread_is_the_limit_of_a_server_that_is_not_full(
+    generator: float, expected: Bottleneck
+) -> None:
+    assert limit(case(driven(0.89, generator))) == expected
+
+
+@pytest.mark.parametrize(
+    ("server", "generator", "expected"),
+    [
+        (1.0, 0.87, Bottleneck.SERVER),
+        (0.90, 0.94, Bottleneck.SERVER),
+        (0.90, 0.95, Bottleneck.GENERATOR),
+        (1.05, 0.96, Bottleneck.GENERATOR),
+    ],
+)
+def test_of_a_server_and_a_generator_that_are_both_full_the_server_is_the_limit_unless_the_generator_has_nothing_left(
+    server: float, generator: float, expected: Bottleneck
+) -> None:
+    found, evidence = verdict(case(driven(server, generator)))
+    assert found == expected
+    assert evidence == f"the server used {server:.0%} of a core, fake used {generator:.0%} of its thread"
+
+
+def test_nobody_says_of_a_server_that_was_full_that_it_could_do_more() -> None:
+    found = case(driven(1.0, 0.99))
+    (remark,) = limit_remark(judge(found, busy(found)))
+    assert remark.advice == "Give the generator more --threads, or take a machine with more cores."
 
 
 def test_two_threads_of_the_generator_may_use_two_cores() -> None:
     two = wide(threads=2)
     assert limit(case(driven(generator=1.6), of=two)) == Bottleneck.SERVER
-    found, evidence = verdict(case(driven(generator=1.8), of=two))
-    assert (found, evidence) == (Bottleneck.GENERATOR, "fake used 90% of its 2 threads")
+    found, evidence = verdict(case(driven(0.8, generator=1.8), of=two))
+    assert (found, evidence) == (Bottleneck.GENERATOR, "the server used 80% of a core, fake used 90% of its 2 threads")
 
 
-@pytest.mark.parametrize(("reaches", "expected"), [(11_500, Bottleneck.GENERATOR), (12_000, Bottleneck.SERVER)])
+@pytest.mark.parametrize(("reaches", "expected"), [(11_700, Bottleneck.GENERATOR), (11_800, Bottleneck.CONNECTIONS)])
 def test_a_generator_near_its_ceiling_is_the_limit(reaches: float, expected: Bottleneck) -> None:
+    assert limit(case(driven(0.8), ceiling=ceiling(reaches))) == expected
+
+
+@pytest.mark.parametrize(("reaches", "expected"), [(10_500, Bottleneck.GENERATOR), (10_600, Bottleneck.SERVER)])
+def test_a_server_that_is_full_is_the_limit_up_to_95_percent_of_the_ceiling(reaches: float, expected: Bottleneck) -> None:
     assert limit(case(driven(), ceiling=ceiling(reaches))) == expected
+
+
+def test_what_a_generator_reached_without_being_full_is_no_ceiling_for_a_server_that_serves_more() -> None:
+    found = verdict(case(driven(generator=0.5, requests=90_000), ceiling=ceiling(16_160, 30.01)))
+    assert found == (Bottleneck.SERVER, "the server used 98% of a core, fake used 50% of its thread")
 
 
 def test_the_share_of_the_ceiling_is_always_told_and_is_that_of_the_median_start() -> None:
@@ -97,15 +134,19 @@ def test_the_share_of_the_ceiling_is_always_told_and_is_that_of_the_median_start
 @pytest.mark.parametrize(
     ("reached", "cpu_us", "threads", "cores", "capacity"),
     [
-        (50_000, 10.0, 1, 8, 100_000),  # the responder was the limit: the generator was half idle
         (50_000, 25.0, 1, 8, 50_000),
-        (50_000, 10.0, 4, 8, 400_000),
-        (50_000, 10.0, 4, 2, 200_000),  # four threads have no more than the two cores
-        (50_000, 0.0, 1, 8, 50_000),  # less CPU than the clock can tell
+        (50_000, 17.0, 1, 8, 1e6 / 17),  # 85 % of its thread
+        (50_000, 16.9, 1, 8, None),
+        (50_000, 10.0, 1, 8, None),  # the responder was the limit: the generator was half idle
+        (50_000, 70.0, 4, 8, 4e6 / 70),
+        (50_000, 70.0, 4, 3, 50_000),  # four threads have no more than the three cores
+        (50_000, 60.0, 4, 8, None),
+        (50_000, 0.0, 1, 8, None),  # less CPU than the clock can tell
+        (0.0, 0.0, 1, 8, None),
     ],
 )
-def test_a_ceiling_is_what_was_reached_or_what_the_cpu_time_would_allow(
-    reached: float, cpu_us: float, threads: int, cores: int, capacity: float
+def test_a_ceiling_is_what_a_full_generator_reached_or_what_its_cpu_time_would_allow(
+    reached: float, cpu_us: float, threads: int, cores: int, capacity: float | None
 ) -> None:
     assert capacity_per_s(ceiling(reached, cpu_us, threads), cores) == pytest.approx(capacity)
 
@@ -124,8 +165,33 @@ def test_a_ceiling_is_that_of_the_same_generator_protocol_and_threads() -> None:
         ({"throttled_us": 12_000}, "a CPU quota held this container back for 12 ms of the median window"),
     ],
 )
-def test_a_host_that_is_not_ours_alone_is_the_limit_whatever_else_is_busy(usage: Mapping[str, float], evidence: str) -> None:
-    assert verdict(case(driven(0.98, 0.95, others=usage))) == (Bottleneck.HOST, evidence)
+def test_a_host_that_is_not_ours_alone_is_the_limit_of_a_server_that_is_not_full_whatever_the_generator_does(
+    usage: Mapping[str, float], evidence: str
+) -> None:
+    assert verdict(case(driven(0.89, 0.99, others=usage))) == (Bottleneck.HOST, evidence)
+
+
+@pytest.mark.parametrize("others", [{"foreign_cpu": 0.15}, {"steal": 0.021}])
+def test_a_server_that_had_its_core_lost_nothing_to_others_who_had_cores_of_their_own(others: Mapping[str, float]) -> None:
+    assert limit(case(driven(0.99, 0.5, others=others), cores=16)) == Bottleneck.SERVER
+    two = wide(workers=2)
+    assert limit(case(driven(1.8, 0.5, workers=(0.9, 0.9), others=others), of=two, cores=16)) == Bottleneck.SERVER
+    assert limit(case(driven(1.7, 0.5, workers=(0.9, 0.8), others=others), of=two, cores=16)) == Bottleneck.HOST
+
+
+@pytest.mark.parametrize(("foreign_cpu", "expected"), [(0.29, Bottleneck.SERVER), (0.31, Bottleneck.HOST)])
+def test_a_full_server_is_limited_by_others_where_no_core_is_left(foreign_cpu: float, expected: Bottleneck) -> None:
+    assert limit(case(driven(1.0, 0.5, others={"foreign_cpu": foreign_cpu}), cores=2)) == expected
+
+
+def test_a_server_that_was_stolen_from_did_not_have_its_core_although_it_used_what_was_left() -> None:
+    found = case(driven(0.75, 0.2, others={"steal": 0.05}), cores=4)
+    assert busy(found).server == pytest.approx(0.75 / 0.8)
+    assert limit(found) == Bottleneck.HOST
+
+
+def test_a_quota_is_the_limit_however_busy_the_server() -> None:
+    assert limit(case(driven(1.0, 0.5, others={"throttled_us": 1}))) == Bottleneck.HOST
 
 
 def test_noise_at_the_standard_limits_is_no_limit() -> None:
@@ -162,33 +228,62 @@ def test_what_others_use_and_what_the_host_withholds_is_in_use_too() -> None:
 @pytest.mark.parametrize(
     ("p50_us", "server", "expected"),
     [
-        (10_400, 0.3, Bottleneck.WAITING),
-        (1_000, 0.3, Bottleneck.WAITING),
-        (999, 0.3, Bottleneck.CONNECTIONS),
-        (10_400, 0.74, Bottleneck.WAITING),
-        (10_400, 0.75, Bottleneck.CONNECTIONS),
+        (6_400, 0.49, Bottleneck.WAITING),
+        (6_400, 0.51, Bottleneck.CONNECTIONS),
+        (6_400, 0.70, Bottleneck.CONNECTIONS),  # 64 in flight at 10,000 a second: most of it is queueing
     ],
 )
-def test_answers_that_take_far_longer_than_their_computing_wait_for_something(
+def test_answers_wait_where_they_take_twice_as_long_as_computing_all_that_is_in_flight(
     p50_us: float, server: float, expected: Bottleneck
 ) -> None:
     assert limit(case(driven(server, 0.1), p50_us=p50_us)) == expected
 
 
+def test_what_is_in_flight_is_computed_by_all_workers_at_once() -> None:
+    for workers, expected in ((1, Bottleneck.CONNECTIONS), (2, Bottleneck.WAITING)):
+        found = case(driven(0.7, 0.1, workers=(0.7 / workers,) * workers), of=wide(workers=workers), p50_us=6_400)
+        assert limit(found) == expected
+
+
+def alone() -> Cell:
+    """Return a cell with one request in flight, which waits behind no other."""
+    one = cell("a")
+    return replace(one, load=replace(one.load, connections=1))
+
+
+@pytest.mark.parametrize(("p50_us", "expected"), [(1_000, Bottleneck.WAITING), (999, Bottleneck.CONNECTIONS)])
+def test_less_than_a_millisecond_is_no_waiting(p50_us: float, expected: Bottleneck) -> None:
+    assert limit(case(driven(0.3, 0.1), of=alone(), p50_us=p50_us)) == expected
+
+
 @pytest.mark.parametrize(("p50_us", "expected"), [(4_000, Bottleneck.WAITING), (3_999, Bottleneck.CONNECTIONS)])
 def test_long_computing_is_no_waiting(p50_us: float, expected: Bottleneck) -> None:
     slow = driven(0.3, 0.1, requests=2_000)  # 400 us of CPU per answer, the generator's 100 us included
-    assert limit(case(slow, p50_us=p50_us)) == expected
+    assert limit(case(slow, of=alone(), p50_us=p50_us)) == expected
 
 
 def test_waiting_is_told_with_how_long_an_answer_took_and_how_little_of_it_was_computing() -> None:
     evidence = verdict(case(driven(0.5, 0.1), p50_us=10_400))[1]
-    assert evidence.startswith("the median answer took 10.4 ms, of which the server computed 0.05 ms: the server used 50%")
+    computed = "of which the server computed 0.05 ms, or 3.20 ms for 64 requests in flight"
+    assert evidence.startswith(f"the median answer took 10.4 ms, {computed}: the server used 50%")
 
 
-def test_quick_answers_of_an_idle_server_call_for_more_connections() -> None:
-    found = verdict(case(driven(0.4, 0.3), p50_us=200))
-    assert found == (Bottleneck.CONNECTIONS, "nothing was busy: the server used 40% of a core, fake used 30% of its thread")
+@pytest.mark.parametrize("server", [0.4, 0.8])
+def test_quick_answers_of_a_server_that_is_not_full_call_for_more_connections(server: float) -> None:
+    found = verdict(case(driven(server, 0.3), p50_us=200))
+    evidence = f"neither was full: the server used {server:.0%} of a core, fake used 30% of its thread"
+    assert found == (Bottleneck.CONNECTIONS, evidence)
+
+
+@pytest.mark.parametrize(("server", "several"), [(1.05, False), (1.06, True)])
+def test_more_than_a_core_per_worker_is_said_to_be_that_of_several_threads(
+    server: float,
+    several: bool,  # noqa: FBT001 - a table
+) -> None:
+    said = " over several threads" if several else ""
+    assert f"the server used {server:.0%} of a core{said}, fake" in verdict(case(driven(server)))[1]
+    twice = case(driven(2 * server, workers=(server, server)), of=wide(workers=2))
+    assert f"could have{said}, fake" in verdict(twice)[1]
 
 
 def test_one_busy_worker_of_several_is_the_servers_limit() -> None:
@@ -214,8 +309,8 @@ def test_two_workers_that_share_two_cores_with_the_generator_are_busy_with_what_
 def test_every_limit_but_the_server_has_a_flag_with_the_evidence_and_an_advice(bottleneck: Bottleneck) -> None:
     shown = {
         Bottleneck.SERVER: case(driven()),
-        Bottleneck.GENERATOR: case(driven(generator=0.9)),
-        Bottleneck.HOST: case(driven(others={"foreign_cpu": 1.0})),
+        Bottleneck.GENERATOR: case(driven(0.5, generator=0.9)),
+        Bottleneck.HOST: case(driven(0.5, others={"foreign_cpu": 1.0})),
         Bottleneck.WAITING: case(driven(0.1)),
         Bottleneck.CONNECTIONS: case(driven(0.1), p50_us=100),
     }[bottleneck]
@@ -236,10 +331,12 @@ def test_more_workers_and_threads_than_cores_are_oversubscribed(cores: int, expe
     assert all("2 workers and 1 thread of the generator share 2 cores" in each.sentence for each in remarks)
 
 
-def opened(*, due: int = REQUESTS, answered: int = REQUESTS, unanswered: int = 0, generator: float = 0.3) -> Case:
-    """Return a cell that was sent a fixed rate."""
+def opened(
+    *, due: int = REQUESTS, answered: int = REQUESTS, unanswered: int = 0, generator: float = 0.3, sent_us: int = WALL_US
+) -> Case:
+    """Return a cell that was sent a fixed rate, for two seconds or for as long as it took."""
     plain = driven(0.3, generator, requests=answered)
-    stats = replace(plain.stats, due=due, unanswered=unanswered)
+    stats = replace(plain.stats, due=due, unanswered=unanswered, duration_us=sent_us)
     one = cell("a")
     return case(replace(plain, stats=stats), of=replace(one, load=replace(one.load, generator="builtin", rate_percent=60)))
 
@@ -264,6 +361,23 @@ def test_a_rate_is_not_kept_where_answers_are_missing_or_too_few(
     remarks = list(rate_not_kept(found, busy(found)))
     assert bool(remarks) is expected
     assert all(f"{answered:,} of 20,000 requests that were due had an answer" in each.sentence for each in remarks)
+
+
+@pytest.mark.parametrize(("sent_us", "expected"), [(2_000_000, False), (2_020_000, False), (2_025_000, True), (3_330_000, True)])
+def test_a_rate_is_not_kept_where_sending_took_longer_though_all_had_an_answer_in_the_end(
+    sent_us: int,
+    expected: bool,  # noqa: FBT001 - a table
+) -> None:
+    found = opened(sent_us=sent_us)
+    remarks = list(rate_not_kept(found, busy(found)))
+    assert bool(remarks) is expected
+    assert all(f"sending them took {sent_us / 1e6:.2f} s instead of 2 s" in each.sentence for each in remarks)
+
+
+def test_a_rate_that_was_not_kept_for_want_of_answers_alone_says_nothing_of_how_long_sending_took() -> None:
+    found = opened(answered=19_000, unanswered=1_000)
+    (remark,) = rate_not_kept(found, busy(found))
+    assert "sending" not in remark.sentence
 
 
 def test_a_generator_that_could_do_no_more_did_not_keep_its_rate() -> None:

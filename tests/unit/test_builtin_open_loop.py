@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import replace
@@ -119,7 +120,27 @@ def test_what_waited_for_a_connection_is_answered_after_the_window_with_its_whol
     assert (stats.due, stats.requests, stats.unanswered) == (16, 16, 0)
     assert 600_000 < stats.histogram[-1][0] < 1_000_000
     assert stats.histogram[0][0] >= 400_000
-    assert stats.duration_us == 1_000_000
+    assert 1_350_000 < stats.duration_us < 1_600_000, "the last was sent at 1.4 s"
+
+
+def test_a_server_that_manages_half_the_rate_is_told_with_what_it_manages_and_not_with_what_was_due(tmp_path: Path) -> None:
+    """Was a bug: all had an answer by a second after the window, and that was told as a rate that was kept.
+
+    Four connections are answered every 0.1 s: 40 requests per second of 76 that are due.
+    """
+    with counting(delay_s=0.1) as count:
+        asked = at_rate(tmp_path, count.port, 76)
+        stats = parsed(asked, fire(asked))
+    assert (stats.due, stats.requests, stats.unanswered) == (76, 76, 0)
+    assert 30 < stats.requests / stats.duration_us * 1e6 < 44
+    assert stats.histogram[-1][0] > 800_000, "no answer is left out of the latencies because it was late"
+
+
+def test_an_answer_that_takes_long_costs_no_rate_where_the_requests_were_sent_when_due(tmp_path: Path) -> None:
+    with counting(delay_s=0.4) as count:
+        asked = replace(at_rate(tmp_path, count.port, 20), connections=16)
+        stats = parsed(asked, fire(asked))
+    assert (stats.requests, stats.duration_us) == (20, 1_000_000)
 
 
 def test_the_generator_stops_waiting_and_what_has_no_answer_by_then_is_told(tmp_path: Path) -> None:
@@ -128,6 +149,7 @@ def test_the_generator_stops_waiting_and_what_has_no_answer_by_then_is_told(tmp_
         stats = parsed(asked, fire(asked))
     assert stats.due == stats.requests + stats.unanswered == 20
     assert 8 <= stats.requests <= 12
+    assert 2_000_000 <= stats.duration_us < 2_150_000, "not all were sent, though it went on for a second"
 
 
 def test_a_server_that_never_answers_holds_the_generator_for_a_bounded_time(tmp_path: Path) -> None:
@@ -202,6 +224,30 @@ def test_a_wrong_status_is_an_error(tmp_path: Path) -> None:
     assert counts(outcome) == {"status": 30}
 
 
+# Runs the program as on a system that has no epoll.
+WITHOUT_EPOLL = """
+import runpy, select, sys
+for name in [name for name in dir(select) if "epoll" in name.lower()]:
+    delattr(select, name)
+sys.argv.pop(0)
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+
+
+@pytest.mark.parametrize("rate_per_s", [0, 150])
+def test_where_there_is_no_epoll_poll_does(tmp_path: Path, rate_per_s: int) -> None:
+    with counting() as count:
+        asked = replace(at_rate(tmp_path, count.port, rate_per_s), threads=2, requests_per_connection=20)
+        for name, text in builtin.files(asked).items():
+            (tmp_path / name).write_text(text)
+        *_, program, task_file = builtin.argv(asked)
+        subprocess.run([sys.executable, "-I", "-S", "-c", WITHOUT_EPOLL, program, task_file], timeout=20, check=True)
+    found = json.loads(Path(asked.result).read_text())
+    assert (found["errors"], found["statuses"]) == ({"status": 0}, [[200, found["requests"]]])
+    assert found["requests"] == 150 if rate_per_s else found["requests"] > 150
+    assert max(count.per_connection) == 20
+
+
 # --- the plug-in
 
 
@@ -241,6 +287,14 @@ def test_a_generator_with_fewer_connections_than_threads_is_busy_with_all_its_pr
     assert builtin.parse(asked, whole(late=900, waited_us=100_000)).due == 1000
 
 
+@pytest.mark.parametrize(("waited_us", "noise"), [(1_000_000, True), (100_000, True), (99_999, False), (0, False)])
+def test_a_generator_that_was_held_up_though_it_had_time_to_spare_is_noise(waited_us: int, noise: bool) -> None:  # noqa: FBT001
+    held_up = whole(own_late=[[3, 979], [4000, 11]], waited_us=waited_us)
+    with pytest.raises(LoadFailure, match="sent 11 of 1000 requests over 1 ms late by its own fault") as caught:
+        builtin.parse(replace(at_rate(Path("/cell"), 80, 1000), threads=2), held_up)
+    assert caught.value.noise is noise
+
+
 OWN_FAULT = "the built-in generator sent 11 of 1000 requests over 1 ms late by its own fault: it could not keep the rate"
 
 
@@ -257,6 +311,8 @@ def test_what_had_no_answer_and_what_was_late_by_the_servers_fault_is_a_result()
             {"late": 11, "waited_us": 90_000},
             "the built-in generator was busy all the time and sent 11 of 1000 requests late: it could",
         ),
+        ({"duration_us": 840_000}, "the built-in generator ran for 0.84 s instead of 1 s"),
+        ({"duration_us": 2_160_000}, "the built-in generator ran for 2.16 s instead of 1 s"),
         ({"due": 999}, "the built-in generator's counts do not add up: 999 due, 990 and 10 not answered"),
         ({"unanswered": 11}, "the built-in generator's counts do not add up: 1000 due, 990 and 11 not answered"),
         ({"due": 1001, "unanswered": 11}, "the built-in generator's counts do not add up: 1001 due, 990 and 11 not answered"),

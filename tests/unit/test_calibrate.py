@@ -91,11 +91,16 @@ def test_each_generator_protocol_and_number_of_threads_is_calibrated_once_with_t
 
 
 @pytest.mark.usefixtures("calm")
-def test_what_cannot_be_calibrated_is_left_out_and_the_rest_goes_on(bench: Bench) -> None:
+def test_what_cannot_be_calibrated_is_told_and_the_rest_goes_on(bench: Bench) -> None:
+    told: list[str] = []
     bad = replace(small_generator(), argv=lambda _: ["no-such-generator"])
     generators = driven_by(bench, absent="there is no such program", bad=bad, good=asking([]))
     cells = [by("absent"), by("bad"), by("good", protocol="h2c"), by("good")]
-    assert [(each.generator, each.protocol) for each in calibrate(generators, cells)] == [("good", "h1")]
+    found = calibrate(replace(generators, tell=told.append), cells)
+    assert [(each.generator, each.protocol) for each in found] == [("good", "h1")]
+    first, second = told  # of what is missing the plan speaks
+    assert first.startswith("what 1 thread of bad can do over h1 is not known: the generator could not be started: ")
+    assert second.startswith("what 1 thread of good can do over h2c is not known: ")
 
 
 @pytest.fixture
@@ -103,11 +108,17 @@ def calm(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(window, "QUIET_LIMIT", 99.0)
 
 
-def test_a_machine_that_is_too_loud_has_no_ceiling(bench: Bench) -> None:
+def test_a_machine_that_is_loud_is_waited_for_and_has_a_ceiling_all_the_same(bench: Bench) -> None:
+    """Was a bug: without a word there was none, and no row could be said to be limited by its generator."""
+    told: list[str] = []
     loud = replace(
-        driven_by(bench, small=asking([])), noise=Noise(foreign_cpu=-1.0), patience=replace(bench.patience, quiet_s=0.1)
+        driven_by(bench, small=asking([])),
+        noise=Noise(foreign_cpu=-1.0, steal=-1.0),
+        patience=replace(bench.patience, quiet_s=0.1),
+        tell=told.append,
     )
-    assert list(calibrate(loud, [make_cell()])) == []
+    assert len(list(calibrate(loud, [make_cell(), by("small", threads=2)]))) == 2
+    assert ["this machine does not become quiet" in each for each in told] == [True]
 
 
 def test_a_responder_that_does_not_start_gives_no_ceiling(bench: Bench, tmp_path: Path) -> None:

@@ -271,10 +271,34 @@ def test_a_run_of_an_older_schema_goes_on_without_what_that_schema_has_no_place_
     assert set(kinds(left)) == {"header", "proof", "measured", "failed", "resumed"}
 
 
-def test_a_simulated_run_keeps_to_its_budget_by_what_its_steps_would_take(tmp_path: Path) -> None:
+def test_a_simulated_run_keeps_to_its_budget_by_what_its_steps_would_take(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Where nothing is left out, the look that only freed time would pay for is not reached, however fast a simulation is."""
     model = "noise: {sd: 0.02}\ncells: {'*': {rps: 9000, cpu_us: 99}}\n"
-    run = store.read_run(conducted(tmp_path, *BUDGET, "-q", model=model))
+    run = store.read_run(conducted(tmp_path, "--budget", "14m", "-s", "workers=1,2", model=model))
     assert len(run.decisions) == len(run.header.looks) - 1 == 2
     assert "do not fit into the budget" in run.decisions[-1].stopped
     assert max(sample.round for sample in run.samples) == run.header.looks[1].round
+    steps = [line.split("]")[0] for line in capsys.readouterr().err.splitlines() if line.startswith("[")]
+    assert steps[0].endswith(f"/{len(run.header.cells) * run.header.looks[1].round}"), "those beyond the budget are not counted"
+    assert steps[-1].endswith(f"[{len(run.samples)}/{len(run.samples)}")
+
+
+def test_a_run_whose_time_was_up_stays_complete_when_it_is_gone_on_with(tmp_path: Path) -> None:
+    whole = conducted(tmp_path, "--budget", "2m", "-q")
+    run = store.read_run(whole)
+    (look,) = run.header.looks
+    records = (whole / store.RUN_FILE).read_text().splitlines()
+    after = 1 + (look.round - 1) * len(run.header.cells)
+    late = {"kind": "decision", "round": look.round - 1, "alpha": look.alpha, "dropped": [], "stopped": "the time is up"}
+    left = tmp_path / "left" / "reports" / whole.name
+    left.mkdir(parents=True)
+    (left / store.RUN_FILE).write_text("\n".join([*records[:after], json.dumps(late)]) + "\n")
+    found = resumed(left)
+    assert found.complete
+    assert len(found.samples) == after - 1
+    assert [(one.round, one.stopped) for one in found.decisions] == [(look.round - 1, "the time is up")]
+    assert "| complete" in (text := (left / "report.md").read_text())
+    assert "INCOMPLETE" not in text
+    assert "the time is up" in text

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from servermatrix.analysis.controls import checks, predicted_per_s
+from servermatrix.analysis.stats import ratio
 from servermatrix.analysis.summarise import Row
 from servermatrix.model import App, Cell, Check, Control, Estimate, Load, Passed, PlannedCell, Summary
 
@@ -38,6 +39,7 @@ def row(of: Cell, rps: float | None, cpu_us: float = 30.0, rounds: int = ROUNDS)
         rounds_ok=0 if rps is None else rounds,
         rounds_failed=0,
         rps=None if rps is None else Estimate(value=rps, low=rps * 0.99, high=rps * 1.01, n=rounds),
+        cpu_us_per_request=None if rps is None else Estimate(value=cpu_us, low=None, high=None, n=rounds),
     )
     by_round = {} if rps is None else {number: rps * STEADY[number - 1] for number in range(1, rounds + 1)}
     return Row(summary=summary, rps=by_round, cpu_us={number: cpu_us * STEADY[-number] for number in by_round})
@@ -78,6 +80,19 @@ def test_a_row_passes_within_a_tenth_of_what_is_predicted(rps: float, passed: Pa
     assert check.rule == "64 connections, and each answer awaits 100 ms: requests/s within 10% of what that allows"
 
 
+@pytest.mark.parametrize(("rps", "passed"), [(640, Passed.YES), (540, Passed.YES), (480, Passed.NO), (710, Passed.NO)])
+def test_a_server_that_computes_much_for_answers_that_end_together_may_be_as_much_later(rps: float, passed: Passed) -> None:
+    check = only(checks([app("waiting", AWAITING)], [row(cell("a", "waiting"), rps, cpu_us=300)]))
+    assert check.passed is passed
+    assert check.rule.endswith("of what that allows, or less by the 19 ms that the server computes for all of them")
+
+
+def test_a_server_that_computes_much_need_not_tie() -> None:
+    rows = [row(cell("a", "waiting"), 640), row(cell("b", "waiting"), 640), row(cell("c", "waiting"), 550, cpu_us=300)]
+    tie = checks([app("waiting", AWAITING)], rows)[-1]
+    assert (tie.subject, tie.passed) == ("2 servers under waiting", Passed.YES)
+
+
 def test_what_was_not_measured_neither_passes_nor_fails() -> None:
     rows = [row(cell("a", "waiting"), None), row(cell("b", "waiting"), None), row(cell("a", "burn"), None)]
     found = checks([app("waiting", AWAITING), app("burn", BURNING)], rows)
@@ -92,6 +107,12 @@ def test_a_winner_among_servers_that_only_wait_is_a_failed_control(slowest: floa
     assert (tie.subject, tie.passed, tie.expected) == ("3 servers under waiting", passed, 1.0)
     assert tie.found is not None
     assert tie.found.value == pytest.approx(640 / min(slowest, 620))
+
+
+def test_the_interval_of_a_tie_holds_whichever_servers_came_out_first_and_last() -> None:
+    rows = [row(cell("a", "waiting"), 640), row(cell("b", "waiting"), 630), row(cell("c", "waiting"), 620)]
+    rows[2] = replace(rows[2], rps={number: 620 * factor for number, factor in enumerate(reversed(STEADY), 1)})
+    assert checks([app("waiting", AWAITING)], rows)[-1].found == ratio([*rows[0].rps.values()], [*rows[2].rps.values()], 0.05 / 3)
 
 
 def test_servers_under_other_loads_need_not_tie() -> None:

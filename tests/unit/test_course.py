@@ -8,7 +8,7 @@ from itertools import islice
 
 import pytest
 
-from servermatrix.measure.course import NO_PACE, Course, Found, walk, without_pace
+from servermatrix.measure.course import NO_PACE, Course, Found, walk
 from servermatrix.model import Cause, Cell, Decision, Failed, Look, Pace, Plan, Proof, RunHeader, Sample, Skipped, Step
 from servermatrix.store import assemble
 from tests.golden.report_examples import HEADER
@@ -18,6 +18,7 @@ A, B, C = (make_cell(name) for name in "abc")
 AGAIN = replace(A, duplicate=True)
 OPEN, OTHER = make_cell("a", rate_percent=30), make_cell("b", rate_percent=30)
 EARLY, LATE = Look(round=2, alpha=0.01), Look(round=4, alpha=0.04)
+LATE_NOW = "the time is up"
 PACES = (Pace(cell_id=OPEN.id, rate_per_s=30.5, slowest=A.id), Pace(cell_id=OTHER.id, rate_per_s=60.5, slowest=A.id))
 
 
@@ -38,6 +39,8 @@ class Drive:
     paces: tuple[Pace, ...] = PACES
     stored: list[Found] = field(default_factory=list)
     asked: list[tuple[object, int]] = field(default_factory=list)
+    starts: int = 10_000
+    times: list[tuple[list[str], list[str]]] = field(default_factory=list)
     begun: list[Step] = field(default_factory=list)
     rates: dict[str, float] = field(default_factory=dict)
 
@@ -49,16 +52,21 @@ class Drive:
         self.asked.append(("paces", len(self.stored)))
         return self.paces
 
-    def take(self, step: Step, rate_per_s: float) -> Iterator[Proof | Sample]:
+    def out_of_time(self, tried: Sequence[Cell], coming: Sequence[Cell]) -> str:
+        """Have time for so many `starts` in all."""
+        self.times.append((sorted(cell.id for cell in tried), sorted(cell.id for cell in coming)))
+        return "" if len(tried) + len(coming) <= self.starts else LATE_NOW
+
+    def take(self, step: Step, rate_per_s: float, why_not: str) -> Iterator[Proof | Sample]:
         self.rates[step.cell.id] = rate_per_s
-        if reason := without_pace(step.cell, rate_per_s):
-            yield Skipped(cell_id=step.cell.id, round=step.round, started_at="", reason=reason)
+        if why_not:
+            yield Skipped(cell_id=step.cell.id, round=step.round, started_at="", reason=why_not)
         else:
             yield Failed(cell_id=step.cell.id, round=step.round, started_at="", cause=Cause.NOISE, reason="loud")
 
     def go(self, stop_after: int | None = None) -> Drive:
         """Store what comes; with `stop_after`, be interrupted after so many records."""
-        course = Course(decide=self.decide, paces=self.find_paces)
+        course = Course(decide=self.decide, paces=self.find_paces, out_of_time=self.out_of_time)
         run = assemble(header(self.plan), tuple(self.stored))
         for record in islice(walk(self.plan, run, self.begun.append, course, self.take), stop_after):
             self.stored.append(record)
@@ -151,3 +159,72 @@ def test_a_pace_that_is_stored_holds_whatever_would_be_found_now() -> None:
     drive = Drive(plan=plan(A, OPEN, OTHER, rounds=1, looks=()), paces=other, stored=stored).go()
     assert (drive.rates[OPEN.id], drive.rates[OTHER.id]) == (30.5, 99.0)
     assert sum(isinstance(record, Pace) for record in drive.stored) == 2
+
+
+def stopped(drive: Drive) -> list[tuple[int, float, str]]:
+    return [(one.round, one.alpha, one.stopped) for one in drive.stored if isinstance(one, Decision) and one.stopped]
+
+
+def test_without_looks_a_run_ends_before_the_round_that_it_has_no_time_for() -> None:
+    drive = Drive(plan=plan(A, B, looks=()), starts=5).go()
+    assert (rounds_of(A, drive.stored), rounds_of(B, drive.stored)) == ([1, 2], [1, 2])
+    assert stopped(drive) == [(2, 0.05, LATE_NOW)]
+    assert drive.times == [([A.id, B.id], [A.id, B.id]), ([A.id, A.id, B.id, B.id], [A.id, B.id])]
+
+
+def test_the_first_round_is_run_however_late_it_is() -> None:
+    drive = Drive(plan=plan(A, B, OPEN, looks=()), starts=0).go()
+    assert [rounds_of(cell, drive.stored) for cell in (A, B)] == [[1], [1]]
+    assert drive.rates[OPEN.id] == 30.5
+    assert [type(one) for one in drive.stored if isinstance(one, Failed | Skipped) and one.cell_id == OPEN.id] == [
+        Failed,
+        Skipped,
+        Skipped,
+        Skipped,
+    ]
+
+
+def test_what_the_coming_look_may_spend_is_spent_where_the_time_is_up() -> None:
+    before = Drive(plan=plan(A, B, looks=(EARLY, LATE)), starts=3).go()
+    after = Drive(plan=plan(A, B, rounds=6, looks=(EARLY, replace(LATE, round=6))), starts=7).go()
+    assert (stopped(before), before.asked) == ([(1, EARLY.alpha, LATE_NOW)], [])
+    assert (stopped(after), after.asked) == ([(3, LATE.alpha, LATE_NOW)], [(EARLY, 4)])
+
+
+def test_what_was_left_out_needs_no_time_and_open_loops_need_it_for_as_many_rounds() -> None:
+    drive = Drive(plan=plan(A, B, OPEN, rounds=4), decisions=dropping(2, B)).go()
+    assert [coming for _, coming in drive.times[:2]] == [[A.id, OPEN.id, OPEN.id, B.id], [A.id, *[OPEN.id] * 4]]
+    assert drive.times[1][0] == [*[A.id] * 3, *[B.id] * 2]
+
+
+def test_open_loops_for_which_no_time_is_left_are_skipped_with_the_reason() -> None:
+    drive = Drive(plan=plan(A, OPEN, OTHER, looks=()), starts=9).go()
+    assert stopped(drive) == [(3, 0.05, LATE_NOW)]
+    skips = [(one.cell_id, one.round, one.reason) for one in drive.stored if isinstance(one, Skipped)]
+    assert sorted(skips) == [(OPEN.id, 4, LATE_NOW), (OTHER.id, 4, LATE_NOW)]
+    assert rounds_of(A, drive.stored) == [1, 2, 3]
+
+
+LATE_PLAN = plan(A, B, OPEN, OTHER, looks=())
+ENDED = Drive(plan=LATE_PLAN, starts=13).go().stored
+
+
+@pytest.mark.parametrize("stop_after", range(len(ENDED) + 1))
+def test_a_run_whose_time_was_up_goes_on_to_the_same_records_wherever_it_was_interrupted(stop_after: int) -> None:
+    drive = Drive(plan=LATE_PLAN, starts=13).go(stop_after)
+    assert drive.go().stored == ENDED
+    assert stopped(drive) == [(2, 0.05, LATE_NOW)] or stopped(drive) == [(3, 0.05, LATE_NOW)]
+
+
+def test_a_run_whose_time_was_up_stays_ended_however_much_time_there_is_later() -> None:
+    drive = Drive(plan=LATE_PLAN, starts=13).go()
+    before = list(drive.stored)
+    drive.starts = 10_000
+    assert drive.go().stored == before
+
+
+def test_what_was_skipped_has_taken_no_time() -> None:
+    drive = Drive(plan=plan(A, OPEN, OTHER, looks=()), paces=PACES[:1]).go()
+    assert drive.times[-1][0] == sorted([*[A.id] * 4, *[OPEN.id] * 3])
+    begun: list[Found] = [Skipped(cell_id=A.id, round=1, started_at="", reason="not started again")]
+    assert Drive(plan=plan(A, B, looks=()), stored=begun).go().times[0][0] == [B.id]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from servermatrix.duplicate import measured_twice, with_duplicate
-from servermatrix.model import Cell, Load, Plan
+from servermatrix.model import App, Cell, Control, Load, Plan
 
 
 def cell(server: str, rate: int = 0, generator: str = "wrk") -> Cell:
@@ -79,6 +79,42 @@ def test_a_cell_whose_generator_is_missing_is_never_the_one() -> None:
     chosen = {measured_twice(with_duplicate(plan(A, other, seed=seed), {"h2load"})) for seed in range(50)}
     assert chosen == {A}
     assert twice(with_duplicate(plan(A, B), {"wrk"})) == []
+
+
+def found_in(*cells: Cell, apps: tuple[App, ...] = ()) -> set[Cell | None]:
+    """Return the cells that any of fifty seeds chooses."""
+    return {measured_twice(with_duplicate(replace(plan(*cells, seed=seed), apps=apps))) for seed in range(50)}
+
+
+def test_the_one_is_of_the_largest_comparison() -> None:
+    assert found_in(A, B, C, replace(A, app="b"), replace(B, app="b")) == {A, B, C}
+    other = [cell(server, generator="h2load") for server in "ab"]
+    assert found_in(*other, A, B, C) == {A, B, C}
+
+
+def test_the_one_has_the_fewest_workers_that_anything_is_compared_with() -> None:
+    several = [replace(each, workers=2) for each in (A, B, C)]
+    assert found_in(*several, A, B) == {A, B}
+    assert found_in(*several, A) == set(several)
+
+
+def test_the_one_keeps_its_connections_where_others_do_not() -> None:
+    closing = [replace(each, load=replace(each.load, requests_per_connection=1)) for each in (A, B, C)]
+    assert found_in(*closing, A, B) == {A, B}
+
+
+def test_the_one_is_of_an_app_that_waits_for_nothing_where_there_is_another() -> None:
+    waits = App(name="w", target="w:app", folder=".", control=Control(holds="await", seconds=0.01))
+    burns = App(name="a", target="a:app", folder=".", control=Control(burns=0.5, beyond="b"))
+    waiting = [replace(each, app="w") for each in (A, B, C)]
+    assert found_in(*waiting, A, B, apps=(waits, burns)) == {A, B}
+    assert found_in(*waiting, A, apps=(waits, burns)) == set(waiting)
+    assert found_in(*waiting, apps=(waits,)) == set(waiting)
+
+
+def test_of_comparisons_that_are_as_good_as_each_other_any_has_the_one() -> None:
+    other = [replace(each, app="b") for each in (A, B)]
+    assert found_in(A, B, *other) == {A, B, *other}
 
 
 def test_a_plan_never_has_two_duplicates_and_loses_its_own_with_the_rounds_that_needed_it() -> None:

@@ -35,6 +35,7 @@ def plan(*cells: Cell, rounds: int = 3) -> Plan:
 
 TWO = (cell("a"), cell("b"))
 SIX = tuple(map(cell, "abcdef"))
+EIGHT = (*SIX, cell("g"), cell("h"))
 BEFORE_S = 2 + 3  # two proofs, one generator
 
 
@@ -80,23 +81,31 @@ def test_a_budget_is_filled_with_rounds_of_all_cells_and_of_the_one_that_is_meas
 
 
 def test_with_a_budget_there_are_several_looks_that_share_five_percent_and_the_rounds_go_on_to_the_last() -> None:
-    fitted = fit_budget(plan(*SIX), 6 + 3 + 40 * 7 * STEP_S + 1)
-    assert len(fitted.looks) > 1
+    fitted = fit_budget(plan(*EIGHT), 8 + 3 + 40 * 9 * STEP_S + 1)
+    assert len(fitted.looks) == 3
     assert sum(look.alpha for look in fitted.looks) == pytest.approx(0.05)
-    assert fitted.rounds == fitted.looks[-1].round > 40
+    assert fitted.rounds == fitted.looks[-1].round == 80
     for look in fitted.looks:
-        assert look.round >= rounds_needed(15, look.alpha)
+        assert look.round >= rounds_needed(28, look.alpha)
+
+
+def test_a_look_that_no_run_could_reach_is_not_planned_and_leaves_what_it_would_spend_to_the_one_before() -> None:
+    # Two rows and the one that is measured twice have as many rounds again only where three times as many freed the time.
+    fitted = fit_budget(plan(*EIGHT[:7]), 7 + 3 + 40 * 8 * STEP_S + 1)
+    assert [(look.round, look.alpha) for look in fitted.looks] == [(20, 0.01), (40, 0.04)]
+    assert fitted.rounds == 40
+    assert len(fit_budget(plan(*EIGHT[:7], cell("a", app="json")), 8 + 3 + 40 * 9 * STEP_S + 1).looks) == 3
 
 
 def test_the_looks_are_those_for_the_pairs_of_the_largest_table() -> None:
-    rounds = next(number for number in range(6, 60) if plan_looks(number, 15) != plan_looks(number, 6))
-    fitted = fit_budget(plan(*SIX, cell("a", app="json")), 6 + 3 + rounds * 8 * STEP_S + 1)
-    assert fitted.looks == plan_looks(rounds, 15)
+    rounds = next(number for number in range(6, 60) if plan_looks(number, 28) != plan_looks(number, 15))
+    fitted = fit_budget(plan(*EIGHT, cell("a", app="json")), 8 + 3 + rounds * 10 * STEP_S + 1)
+    assert fitted.looks == plan_looks(rounds, 28)
 
 
 def test_a_plan_with_a_budget_is_never_said_to_take_longer() -> None:
-    budget_s = 6 + 3 + 40 * 7 * STEP_S + 1
-    fitted = fit_budget(plan(*SIX), budget_s)
+    budget_s = 8 + 3 + 40 * 9 * STEP_S + 1
+    fitted = fit_budget(plan(*EIGHT), budget_s)
     assert estimate_s(replace(fitted, budget_s=0)) > budget_s
     assert estimate_s(fitted) == int(budget_s)
 

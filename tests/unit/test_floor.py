@@ -101,9 +101,21 @@ def test_rows_that_differ_by_more_than_the_floor_but_not_clearly_are_not_the_mac
 def test_a_winner_by_less_than_the_floor_shares_the_lead() -> None:
     said = with_floor(1.01, 0.5).answer
     assert said == (
-        "s0001 and s0000 are tied for the lead on plaintext (a row measured twice differs from itself by up to 1.040x); "
+        "s0001 and s0000 are tied for the lead on plaintext (s0000, measured twice, differs from itself by up to 1.040x); "
         "s0001 serves 2.02x [2.02, 2.02] as many requests per second as s0002"
     )
+
+
+def test_what_was_measured_twice_in_another_table_is_named_with_all_that_tells_its_table() -> None:
+    far = [cell("a", app="json"), cell("b", app="json")]
+    own, twice = series(far[0], rates(10_000)), series(again(far[0]), shifted(10_000, WOBBLE))
+    others = [*own, *twice, *series(far[1], rates(20_000))]
+    said = [
+        report([far[0], again(far[0]), far[1], *near], others, *(series(*each) for each in zip(near, rated, strict=True))).answer
+        for near, rated in (((A, B), (rates(10_000), rates(10_100))), ((A, B, C), (rates(10_000), rates(10_100), rates(5_000))))
+    ]
+    assert "plaintext: this machine cannot tell these apart: a/h1/w1/c64/json, measured twice, differs from itself by" in said[0]
+    assert "(a/h1/w1/c64/json, measured twice, differs from itself by up to 1.040x)" in said[1]
 
 
 def test_the_winner_is_not_in_doubt_because_rows_behind_it_are() -> None:

@@ -203,18 +203,26 @@ def test_a_run_goes_on_where_nothing_has_changed(header: RunHeader, prepared: Pr
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (lambda header: replace(header, versions=(("uvicorn", "0.31"),)), "installed versions"),
-        (lambda header: replace(header, generators=(("wrk", "9"),)), "load generators"),
-        (lambda header: replace(header, generators=(("builtin", ""),)), "load generators"),
-        (lambda header: replace(header, generators=(*header.generators, ("h2load", "1.52.0"))), "load generators"),
-        (lambda header: replace(header, host=replace(header.host, cpu="other")), "machine"),
-        (lambda header: replace(header, host=replace(header.host, memory_bytes=1)), "machine"),
-        (lambda header: replace(header, host=replace(header.host, python="3.0")), "machine"),
-        (lambda header: replace(header, host=replace(header.host, pinned="server on 0")), "machine"),
+        (lambda header: replace(header, versions=(("uvicorn", "0.31"),)), "the installed versions"),
+        (lambda header: replace(header, generators=(("wrk", "9"),)), "the load generators"),
+        (lambda header: replace(header, generators=(("builtin", ""),)), "the load generators"),
+        (lambda header: replace(header, generators=(*header.generators, ("h2load", "1.52.0"))), "the load generators"),
+        (lambda header: replace(header, host=replace(header.host, cpu="other")), "the machine"),
+        (lambda header: replace(header, host=replace(header.host, memory_bytes=1)), "the machine"),
+        (lambda header: replace(header, host=replace(header.host, python="3.0")), "the machine"),
+        (lambda header: replace(header, host=replace(header.host, pinned="server on 0")), "how the cores are split"),
     ],
 )
 def test_what_has_changed_since_is_named(header: RunHeader, change: Callable[[RunHeader], RunHeader], what: str) -> None:
-    with pytest.raises(Unfit, match=f"the {what} changed since run {header.id} began") as caught:
+    with pytest.raises(Unfit, match=f"{what} changed since run {header.id} began") as caught:
         check_same(header, change(header))
     assert caught.value.exit_code == Exit.UNFIT
     assert "--resume" in caught.value.tip
+
+
+def test_why_the_cores_are_split_as_they_are_may_be_told_in_other_words(header: RunHeader) -> None:
+    pinned = "server on 0, generator on 1"
+    stored = replace(header, host=replace(header.host, pinned=pinned))
+    check_same(stored, replace(header, host=replace(header.host, pinned=f"{pinned}: with 2 cores there are no more")))
+    with pytest.raises(Unfit):
+        check_same(stored, replace(header, host=replace(header.host, pinned="server on 0, generator on 2: as asked")))

@@ -116,6 +116,18 @@ def test_pinning_that_leaves_the_server_no_core_is_refused(topology: Topology, t
     assert caught.value.exit_code == Exit.USAGE
 
 
+def test_pinning_that_a_quota_leaves_no_core_for_names_the_quota() -> None:
+    with pytest.raises(UsageProblem) as caught:
+        split("on", machine(8, quota=1.5), 1, 1)
+    assert caught.value.message == "--pin on needs more than 1 core, this process may use 1 under the CPU quota of 1.5 cores"
+
+
+def test_a_quota_of_all_the_cores_there_are_is_not_blamed() -> None:
+    assert split("off", machine(2, quota=2.0)).reason.startswith("with 2 cores more than one worker")
+    assert split("off", machine(2, quota=2.5)).reason.startswith("with 2 cores more than one worker")
+    assert split("off", machine(3, quota=2.5)).reason.startswith("with the CPU quota of 2.5 cores more than one worker")
+
+
 def test_pinning_on_demand_gives_the_server_what_the_generator_leaves_and_says_what_that_means() -> None:
     found = split("on", TWO, 1, 4)
     assert (found.server, found.generator) == ((0,), (1,))

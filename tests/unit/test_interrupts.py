@@ -45,6 +45,32 @@ def test_the_experiment_is_made_once_and_is_short() -> None:
     assert time.process_time() - begin < 0.2
 
 
+class Told:
+    """What the kernel tells of a thread, one look after the other; the last of it again and again."""
+
+    def __init__(self, *ran_ns: int) -> None:
+        self.ran_ns = list(ran_ns)
+
+    def read_text(self) -> str:
+        return f"{self.ran_ns.pop(0) if len(self.ran_ns) > 1 else self.ran_ns[0]} 0 0"
+
+
+@pytest.mark.parametrize(
+    ("told", "charged"),
+    [(Told(0, 0, 0, 0, 0, 10**10), True), (Told(0, 10**10), True), (Told(0), False), (Told(*[0, 2_000_000] * 5), False)],
+)
+def test_a_probe_from_which_the_host_took_time_decides_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+    told: Told,
+    charged: bool,  # noqa: FBT001 - a table
+) -> None:
+    """Was a bug: a single probe decided for the whole run."""
+    interrupts.are_charged.cache_clear()
+    monkeypatch.setattr(interrupts, "SCHEDSTAT", told)
+    assert interrupts.are_charged() is charged
+    interrupts.are_charged.cache_clear()
+
+
 def test_where_the_kernel_tells_nothing_interrupts_are_nobodys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     interrupts.are_charged.cache_clear()
     for text in (None, "nonsense", "0 0 0"):

@@ -33,6 +33,11 @@ def test_open_connections_and_listeners_have_not_ended() -> None:
             connection.close()
 
 
+@pytest.mark.parametrize(("wall_us", "found"), [(50_000_000, 128), (50_000_001, 5000)])
+def test_of_a_window_that_outlasts_what_is_told_of_ended_connections_all_that_were_opened_count(wall_us: int, found: int) -> None:
+    assert opened(5000, 70, 134, asked=64, wall_us=wall_us) == found
+
+
 def test_where_the_system_does_not_tell_nothing_is_known(tmp_path: Path) -> None:
     assert read_lingering(80, tmp_path) is None
     (tmp_path / "net").mkdir()
@@ -43,10 +48,12 @@ def test_where_the_system_does_not_tell_nothing_is_known(tmp_path: Path) -> None
 @pytest.mark.parametrize(
     ("opens", "before", "after", "found"),
     [
-        (5000, 70, 134, 64),
+        (5000, 70, 134, 128),
+        (5000, 70, 70, 64),
+        (70, 70, 134, 70),
         (5000, 70, 5100, 5000),
         (64, 70, 6000, 64),
-        (5000, 134, 70, 0),
+        (5000, 134, 70, 64),
         (5000, 19_000, 20_001, 5000),
         (None, 70, 134, None),
         (5000, None, 134, 5000),
@@ -56,4 +63,4 @@ def test_where_the_system_does_not_tell_nothing_is_known(tmp_path: Path) -> None
 def test_what_others_opened_is_left_out_where_the_port_tells(
     opens: int | None, before: int | None, after: int | None, found: int | None
 ) -> None:
-    assert opened(opens, before, after) == found
+    assert opened(opens, before, after, asked=64) == found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,7 @@ from servermatrix.model import (
     Cause,
     Ceiling,
     Cell,
+    Decision,
     Expect,
     Failed,
     Measured,
@@ -35,6 +37,7 @@ from servermatrix.model import (
     Window,
     Wire,
 )
+from servermatrix.steering import OUT_OF_TIME, OVERRUN, steer
 from tests.golden.report_examples import HEADER
 from tests.room import ANSWERING, STATS, guarded, make_bench, make_cell, small_generator, small_server
 
@@ -361,3 +364,11 @@ def test_a_simulation_is_asked_at_the_pace_that_was_found_for_its_cell() -> None
     records = list(simulate(generator, plan(OPEN, CELL), run_of(), {}, lambda _: None, course=at_paces(pace)))
     assert [type(record) for record in records] == [Failed, Pace, Failed]
     assert asked == {CELL.id: 0.0, OPEN.id: 1234.5}
+
+
+def test_by_the_clock_a_run_ends_before_the_round_that_would_be_too_much_for_its_budget(bench: Bench) -> None:
+    of, began_s = replace(plan(CELL, rounds=500), budget_s=3), time.monotonic()
+    course = steer(of, run_of, lambda _: time.monotonic() - began_s)
+    *_, last = records = list(measure(bench, of, run_of(), lambda _: None, course))
+    assert last == Decision(round=sum(isinstance(one, Measured) for one in records), alpha=0.05, stopped=OUT_OF_TIME)
+    assert time.monotonic() - began_s < OVERRUN * of.budget_s

@@ -85,13 +85,15 @@ def test_of_two_that_are_as_slow_the_rate_has_one_name_whatever_their_order() ->
     assert paced([A, B, sent(A)], samples)[sent(A).id] == paced([B, A, sent(A)], samples)[sent(A).id]
 
 
-def row(server: str, p99_us: int, *, due: int = 3_000, rate_per_s: float | None = 1_500, percent: int = 60) -> Row:
+def row(
+    server: str, p99_us: int, *, due: int = 3_000, rate_per_s: float | None = 1_500, percent: int = 60, slowest: str = A.id
+) -> Row:
     """Return a row that was sent 3,000 requests in 2 s."""
     of = sent(cell(server), percent)
     plain = window(1_500)
     stats = replace(plain.stats, histogram=((800, 2_900), (p99_us, 100)), due=due)
     starts: list[Sample] = [measured(of, number, replace(plain, stats=stats)) for number in range(1, 7)]
-    pace = None if rate_per_s is None else Pace(cell_id=of.id, rate_per_s=rate_per_s, slowest="a/h1")
+    pace = None if rate_per_s is None else Pace(cell_id=of.id, rate_per_s=rate_per_s, slowest=slowest)
     return summarise(PlannedCell(cell=of, argv=(), load_argv=()), starts, cores=8, name=server, pace=pace)
 
 
@@ -110,14 +112,24 @@ def test_a_table_has_the_rate_that_its_rows_were_sent() -> None:
 
 def test_the_answer_says_how_long_answers_took_and_since_when_and_names_no_winner() -> None:
     assert tabulate_open([row("slow", 9_800), row("fast", 3_100)]).answer == (
-        "at 60% of the slowest one's capacity (1,500 requests/s), p99 is 3.1 ms under fast and 9.8 ms under slow, "
+        f"at 60% of the capacity of {A.id}, the slowest (1,500 requests/s), p99 is 3.10 ms under fast and 9.80 ms under slow, "
         "counted from when each request was due"
     )
 
 
+def test_the_row_whose_capacity_set_the_rate_is_named_as_its_table_names_it() -> None:
+    rows = [row("b", 9_800), row("a", 3_100)]
+    assert tabulate_open(rows).answer.startswith("at 60% of the capacity of a, the slowest (1,500 requests/s), p99 is")
+    assert [one.summary.paced_by for one in rows] == [A.id, A.id]
+
+
+def test_answers_that_take_less_than_a_tenth_of_a_millisecond_differ_in_what_is_said_of_them() -> None:
+    assert "p99 is 0.91 ms under a and 0.94 ms under b, " in tabulate_open([row("b", 940), row("a", 910)]).answer
+
+
 def test_a_long_answer_names_the_first_three_and_the_last() -> None:
     answer = tabulate_open([row(f"s{number}", 1_000 * number) for number in range(1, 7)]).answer
-    assert "1.0 ms under s1, 2.0 ms under s2, 3.0 ms under s3 and up to 6.0 ms under s6" in answer
+    assert "1.00 ms under s1, 2.00 ms under s2, 3.00 ms under s3 and up to 6.00 ms under s6" in answer
 
 
 def test_the_answer_says_how_many_rows_did_not_keep_the_rate() -> None:
@@ -127,7 +139,7 @@ def test_the_answer_says_how_many_rows_did_not_keep_the_rate() -> None:
 def test_a_rate_that_is_not_known_is_left_out() -> None:
     table = tabulate_open([row("a", 3_100, rate_per_s=None)])
     assert table.rate_per_s is None
-    assert table.answer.startswith("at 60% of the slowest one's capacity, p99 is 3.1 ms under a")
+    assert table.answer.startswith("at 60% of the slowest one's capacity, p99 is 3.10 ms under a")
 
 
 def test_rows_that_are_as_quick_stand_in_one_order() -> None:

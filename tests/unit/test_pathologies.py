@@ -11,7 +11,7 @@ import pytest
 
 from servermatrix.analysis import pathologies
 from servermatrix.analysis.cases import busy
-from servermatrix.model import Flag, Window
+from servermatrix.model import Bottleneck, Flag, Verdict, Window
 from tests.unit.analyse_runs import rates, window
 from tests.unit.cases import MIB, WALL_US, case, flying, only, real
 
@@ -33,21 +33,31 @@ def test_noise_at_the_limit_is_still_allowed() -> None:
 
 
 @pytest.mark.parametrize(
-    ("p50_us", "server", "expected"),
+    ("p5_us", "server", "expected"),
     [(38_000, 0.2, True), (46_000, 0.49, True), (37_999, 0.2, False), (46_001, 0.2, False), (41_000, 0.5, False)],
 )
 def test_an_idle_server_that_answers_after_40_ms_waits_for_acknowledgements(
-    p50_us: float,
+    p5_us: float,
     server: float,
     expected: bool,  # noqa: FBT001 - a table
 ) -> None:
-    found = case([window(server_cpu_us=round(server * WALL_US))], p50_us=p50_us)
+    found = case([window(server_cpu_us=round(server * WALL_US))], p5_us=p5_us, p50_us=47_000)
     remarks = list(pathologies.plateau(found, busy(found)))
     assert bool(remarks) is expected
-    assert all(
-        f"took {p50_us / 1000:.1f} ms and 95% took 3.0 ms or more, while the server used {server:.0%}" in each.sentence
-        for each in remarks
-    )
+    said = f"took 47.0 ms and 95% took {p5_us / 1000:.1f} ms or more, while the server used {server:.0%}"
+    assert all(said in each.sentence and each.sentence.endswith("or the app itself waits 40 ms") for each in remarks)
+
+
+def test_a_queue_whose_median_is_40_ms_by_chance_is_no_plateau() -> None:
+    found = case([window(server_cpu_us=600_000)], p5_us=22_000, p50_us=41_500)
+    assert list(pathologies.plateau(found, busy(found))) == []
+
+
+@pytest.mark.parametrize("limit", Bottleneck)
+def test_there_is_no_plateau_where_the_host_is_the_limit(limit: Bottleneck) -> None:
+    found = case([window(server_cpu_us=400_000)], p5_us=43_800, p50_us=44_000)
+    told = pathologies.remarks(found, busy(found), Verdict(bottleneck=limit, evidence=""))
+    assert (Flag.PLATEAU_40_MS in [each.flag for each in told]) is (limit != Bottleneck.HOST)
 
 
 @pytest.mark.parametrize(
@@ -138,7 +148,7 @@ def test_a_connection_per_answer_is_named_as_such() -> None:
     assert "20,000 connections or more were opened beyond those asked for, one per 1 requests" in sentence
 
 
-@pytest.mark.parametrize(("connects", "expected"), [(64 + 41, True), (64 + 40, False), (64, False), (0, False), (None, False)])
+@pytest.mark.parametrize(("connects", "expected"), [(64 + 19, True), (64 + 18, False), (64, False), (0, False), (None, False)])
 def test_a_few_connections_more_are_those_of_strangers(
     connects: int | None,
     expected: bool,  # noqa: FBT001 - a table
@@ -146,8 +156,17 @@ def test_a_few_connections_more_are_those_of_strangers(
     assert bool(list(pathologies.closes_connections(case([connecting(connects)])))) is expected
 
 
-def test_a_limit_of_a_thousand_requests_per_connection_is_named() -> None:
-    found = case([connecting(64 + 100, 50_000)])
+@pytest.mark.parametrize(("extra", "expected"), [(5, True), (4, False)])
+def test_strangers_may_open_two_connections_a_second(
+    extra: int,
+    expected: bool,  # noqa: FBT001 - a table
+) -> None:
+    assert bool(list(pathologies.closes_connections(case([connecting(64 + extra, 100)])))) is expected
+
+
+@pytest.mark.parametrize(("extra", "rps"), [(100, 50_000), (8, 4_000)])
+def test_a_limit_of_a_thousand_requests_per_connection_is_named(extra: int, rps: float) -> None:
+    found = case([connecting(64 + extra, rps)])
     assert "one per 1,000 requests" in only(list(pathologies.closes_connections(found)), Flag.CLOSES_CONNECTIONS)
     assert list(pathologies.closes_connections(case([connecting(64 + 90, 50_000)]))) == []
 
@@ -172,7 +191,7 @@ def test_connections_that_were_to_be_replaced_are_asked_for() -> None:
 
 def test_a_server_that_closes_connections_is_not_said_to_hang_as_well() -> None:
     found = case([flying(3_200, connects=20_000)] * 2)
-    flags = [each.flag for each in pathologies.remarks(found, busy(found))]
+    flags = [each.flag for each in pathologies.remarks(found, busy(found), None)]
     assert Flag.CLOSES_CONNECTIONS in flags
     assert Flag.ANSWERS_MISSING not in flags
 
@@ -260,4 +279,4 @@ def test_five_rounds_are_few(
 
 def test_a_cell_that_behaves_has_no_remark() -> None:
     found = case(*([flying(6_400, connects=64, pss_before_bytes=29 * MIB)] for _ in range(10)), served=rates(10_000))
-    assert list(pathologies.remarks(found, busy(found))) == []
+    assert list(pathologies.remarks(found, busy(found), None)) == []

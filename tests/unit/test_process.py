@@ -244,6 +244,16 @@ def test_a_command_is_ended_with_its_children(tmp_path: Path) -> None:
     assert until(lambda: alive(session) == [])
 
 
+@pytest.mark.parametrize("left", ["sys.exit(3)", "os.kill(os.getpid(), 9)"])
+def test_the_children_of_a_command_do_not_outlive_it_however_it_ends(tmp_path: Path, left: str) -> None:
+    """Was a bug: only a command that still ran was ended with its children, and these loaded the next window."""
+    child = "subprocess.Popen([sys.executable, '-c', sys.argv[1]])"
+    source = f"import os, subprocess, sys; print(os.getpid(), flush=True); {child}; {left}"
+    run_to_end(command(tmp_path, source, SLEEPER), tmp_path / "errors", 10, lambda: None)
+    session = int((tmp_path / "program.log").read_text().split()[0])
+    assert until(lambda: alive(session) == [])
+
+
 def test_whoever_watches_a_command_can_end_it(tmp_path: Path) -> None:
     calls: list[float] = []
 

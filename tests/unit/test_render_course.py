@@ -28,8 +28,8 @@ from tests.golden.markdown_reader import tables
 from tests.golden.report_examples import ASYNCIO, HEADER, HYPERCORN, RANKED, UVLOOP
 
 FLOOR = (
-    "Noise floor: the same cell measured twice (uvicorn[http=httptools,loop=uvloop]) differed by 1.01x [0.97, 1.05]: "
-    "differences below 1.05x are not told apart."
+    "Noise floor: the same cell measured twice (uvicorn[http=httptools,loop=uvloop]) differed by 1.010x [0.970, 1.050]: "
+    "differences below 1.050x are not told apart."
 )
 
 
@@ -48,6 +48,14 @@ def test_the_noise_floor_stands_under_the_headline_and_with_the_machine() -> Non
     assert f"Noise floor: {how(NOISE_FLOOR)['noise floor']}" == FLOOR
 
 
+def test_with_several_tables_the_noise_floor_says_of_which_its_cell_is() -> None:
+    several = replace(NOISE_FLOOR, tables=NOISE_FLOOR.tables * 2)
+    assert NOISE_FLOOR.noise_floor is not None
+    assert f"Noise floor: the same cell measured twice ({NOISE_FLOOR.noise_floor.cell_id}) differed" in to_markdown(several)
+    paced = replace(NOISE_FLOOR.tables[0], rate_percent=30, answer="")
+    assert looks.noise_floor(replace(NOISE_FLOOR, tables=(*NOISE_FLOOR.tables, paced))) == looks.noise_floor(NOISE_FLOOR)
+
+
 def test_a_run_without_a_noise_floor_says_so_with_the_machine() -> None:
     assert how(RANKED)["noise floor"] == "not measured: that takes 6 rounds and two cells to compare"
     lost = replace(NOISE_FLOOR, noise_floor=None)
@@ -56,9 +64,14 @@ def test_a_run_without_a_noise_floor_says_so_with_the_machine() -> None:
     assert json.loads(to_json(RANKED))["noise_floor"] is None
 
 
+def test_a_noise_floor_of_a_thousandth_is_not_rounded_away() -> None:
+    said = to_markdown(replace(NOISE_FLOOR, noise_floor=floor(1.001, 0.998, 1.003, 1.003)))
+    assert "differed by 1.001x [0.998, 1.003]: differences below 1.003x are not told apart." in said
+
+
 def test_a_noise_floor_of_too_few_rounds_claims_no_limit() -> None:
     report = replace(NOISE_FLOOR, noise_floor=floor(1.02, None, None, 1.02))
-    assert "differed by 1.02x, in too few rounds for an interval.\n" in to_markdown(report)
+    assert "differed by 1.020x, in too few rounds for an interval.\n" in to_markdown(report)
     assert "told apart." not in to_markdown(report).split("\n")[4]
 
 
@@ -160,7 +173,8 @@ def test_intervals_are_as_sure_as_the_look_at_which_a_row_ended(report: Report, 
 def test_the_confidence_of_intervals_stands_in_the_header_under_the_table_and_in_json() -> None:
     text = to_markdown(STOPPED)
     assert tables(text)[0][0][3] == "requests/s [98-99 %]"
-    assert "of 11 rounds, with intervals of 98-99 %." in text
+    assert "of up to 11 rounds, with intervals of 98-99 %." in text
+    assert "estimates of 11 rounds, with" in to_markdown(RANKED)
     confidences = {cell["name"]: cell["confidence"] for cell in json.loads(to_json(STOPPED))["cells"]}
     assert confidences[HYPERCORN.cell.setting] == 0.99
     assert confidences[UVLOOP.cell.setting] == 0.98

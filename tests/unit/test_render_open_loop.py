@@ -7,11 +7,10 @@ from dataclasses import replace
 from servermatrix.model import Report, Table
 from servermatrix.render.document import to_json
 from servermatrix.render.markdown import to_markdown
-from servermatrix.render.open_loop import pacer
 from servermatrix.render.terminal import to_terminal
 from tests.golden.claims_examples import OPEN_LOOP, OPEN_TABLE, opened
 from tests.golden.markdown_reader import tables
-from tests.golden.report_examples import ASYNCIO, GRANIAN, HEADER, RANKED, TABLE, made_by
+from tests.golden.report_examples import ASYNCIO, GRANIAN, HEADER, RANKED, TABLE, UVLOOP, made_by
 
 PACE = "open loop at 30 % of the slowest one's capacity, 3,000 requests/s"
 HEADING = f"plaintext, HTTP/1.1, 1 worker, 64 connections, {PACE}, driven by builtin"
@@ -79,19 +78,20 @@ def test_a_row_is_made_again_with_the_row_whose_capacity_set_its_rate() -> None:
     assert kept == ["granian[loop=uvloop]/h1/w1/c64r30/plaintext", ASYNCIO.cell.id]
 
 
-def test_the_rate_is_set_by_a_closed_loop_of_the_same_comparison_alone() -> None:
-    row = OPEN_TABLE.rows[0]
-    found = pacer(row, OPEN_LOOP)
-    assert found is not None
-    assert found.planned == ASYNCIO
-    other = [
-        replace(TABLE, app="json"),
-        replace(TABLE, workers=2),
-        replace(TABLE, in_flight=8),
-        replace(TABLE, protocols=("h2",)),
+def test_the_row_that_set_a_rate_is_the_stored_one_whatever_came_out_slowest() -> None:
+    rows = tuple(replace(row, paced_by=UVLOOP.cell.id) for row in OPEN_TABLE.rows)
+    (again, *_) = [
+        line for line in to_markdown(of(replace(OPEN_TABLE, rows=rows))).split("\n") if "c64r30" in line and " -k " in line
     ]
-    assert pacer(row, replace(OPEN_LOOP, tables=(*other, OPEN_TABLE))) is None
-    assert pacer(TABLE.rows[0], replace(OPEN_LOOP, tables=(OPEN_TABLE,))) is None
+    assert UVLOOP.cell.id in again
+    assert ASYNCIO.cell.id not in again
+
+
+def test_a_row_of_which_nobody_knows_what_set_its_rate_is_made_again_alone() -> None:
+    rows = tuple(replace(row, paced_by="") for row in OPEN_TABLE.rows)
+    lines = to_markdown(of(replace(OPEN_TABLE, rows=rows))).split("\n")
+    assert [line.count(" -k ") for line in lines if "c64r30" in line and " -k " in line] == [1, 1, 1]
+    assert not [line for line in lines if "whose capacity set the rate" in line]
 
 
 def test_the_rate_is_in_json() -> None:

@@ -89,7 +89,7 @@ def test_a_plan_with_rates_says_what_they_are_a_part_of() -> None:
         ),
         (
             plan(*FEW, rounds=40, looks=(Look(round=10, alpha=0.01), Look(round=20, alpha=0.02), Look(round=40, alpha=0.02))),
-            "4 cells x up to 40 rounds, one cell twice, at most 6 min 27 s; looks after rounds 10, 20 and 40 may ",
+            "4 cells x up to 40 rounds, one cell twice, about 6 min 27 s at most; looks after rounds 10, 20 and 40 may ",
         ),
         (
             plan(*FEW, rounds=9, looks=(Look(round=9, alpha=0.05),), budget_s=99),
@@ -103,7 +103,7 @@ def test_one_line_says_what_is_about_to_run_and_whether_it_can_rank(made: Plan, 
 
 def test_a_budget_is_the_longest_that_is_announced() -> None:
     looks = (Look(round=10, alpha=0.01), Look(round=20, alpha=0.02), Look(round=40, alpha=0.02))
-    assert ", at most 3 min 20 s; " in announced(plan(*FEW, rounds=40, looks=looks, budget_s=200))
+    assert ", about 3 min 20 s at most; " in announced(plan(*FEW, rounds=40, looks=looks, budget_s=200))
 
 
 def test_comparisons_are_those_of_closed_loops_each_cell_counted_once() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console, RenderableType
 
-from servermatrix.model import Cause, Ceiling, Decision, Failed, LoadStats, Measured, Pace, Sample, Skipped, Usage, Window
+from servermatrix.model import Cause, Ceiling, Decision, Failed, LoadStats, Look, Measured, Pace, Sample, Skipped, Usage, Window
 from servermatrix.render.progress import (
     Seen,
     ceiling_line,
@@ -21,6 +21,7 @@ from servermatrix.render.progress import (
     seen,
     step_line,
 )
+from tests.golden.report_examples import HEADER
 
 ID = "uvicorn[http=httptools,loop=uvloop]/h1/w1/c64/plaintext"
 USAGE = Usage(
@@ -123,7 +124,9 @@ def test_a_step_is_one_printable_line_whatever_the_reason_holds(reason: str) -> 
 
 def test_what_a_generator_can_do_at_most_is_told_in_one_line() -> None:
     ceiling = Ceiling(generator="wrk", protocol="h1", threads=1, requests_per_s=81_234.4, cpu_us_per_request=12.3)
-    assert ceiling_line(ceiling) == "calibrated: 1 thread of wrk can send 81,234 req/s in h1 on this machine"
+    assert ceiling_line(ceiling) == (
+        "calibrated: 1 thread of wrk reached 81,234 req/s in h1 against a responder that does nothing but answer"
+    )
     assert "2 threads of wrk" in ceiling_line(replace(ceiling, threads=2))
 
 
@@ -132,6 +135,7 @@ def test_the_rate_of_an_open_loop_is_told_with_what_set_it() -> None:
     assert pace_line(pace) == f"open loop: 6,123 req/s are sent, set by what {ID} serves"
 
 
+LOOKED_AT = replace(HEADER, rounds=12, looks=(Look(round=6, alpha=0.01), Look(round=12, alpha=0.02)))
 DROPPED = (("b", "shown to be slower than a"), ("c", "it failed"))
 
 
@@ -151,18 +155,24 @@ DROPPED = (("b", "shown to be slower than a"), ("c", "it failed"))
     ],
 )
 def test_what_was_decided_at_a_look_is_told_a_line_each(decision: Decision, said: list[str]) -> None:
-    assert list(decision_lines(decision, 12)) == [f"look after round 6: {each}" for each in said]
+    assert list(decision_lines(decision, LOOKED_AT)) == [f"look after round 6: {each}" for each in said]
 
 
 def test_of_the_last_look_nothing_is_told_for_all_cells_have_ended() -> None:
-    assert list(decision_lines(Decision(round=12, alpha=0.02), 12)) == []
-    assert list(decision_lines(Decision(round=12, alpha=0.02, dropped=DROPPED), 12)) == []
+    assert list(decision_lines(Decision(round=12, alpha=0.02), LOOKED_AT)) == []
+    assert list(decision_lines(Decision(round=12, alpha=0.02, dropped=DROPPED), LOOKED_AT)) == []
+
+
+def test_where_a_run_ends_without_having_been_looked_at_no_look_is_told_of() -> None:
+    assert list(decision_lines(Decision(round=7, alpha=0.05, stopped="it is late"), LOOKED_AT)) == [
+        "after round 7: the run ends: it is late"
+    ]
 
 
 @given(st.text(), st.text())
 def test_a_decision_is_printable_whatever_it_holds(cell_id: str, reason: str) -> None:
     decision = Decision(round=1, alpha=0.05, dropped=((cell_id, reason),), stopped=reason or "x")
-    assert all(line.isprintable() for line in decision_lines(decision, 2))
+    assert all(line.isprintable() for line in decision_lines(decision, LOOKED_AT))
 
 
 def table(cell_ids: list[str], samples: list[Sample], total: int) -> list[str]:

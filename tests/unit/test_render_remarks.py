@@ -6,16 +6,18 @@ from dataclasses import replace
 
 import pytest
 
+from servermatrix.analysis.summarise import summarise
 from servermatrix.model import UNRANKED, Bottleneck, Ceiling, Flag, Remark, Report, Summary, Verdict
 from servermatrix.render.document import to_json
 from servermatrix.render.markdown import to_markdown
 from servermatrix.render.points import MOST_ITEMS, shortened
-from servermatrix.render.remarks import remarks
+from servermatrix.render.remarks import limits, remarks
 from servermatrix.render.terminal import to_terminal
 from tests.golden.claims_examples import CEILINGS, LONG, NOISE_FLOOR, ONE_ROW, OPEN_LOOP, again
 from tests.golden.markdown_reader import tables
 from tests.golden.remark_examples import BOUND, EVERY_FLAG, SIXTY, UNEXPLAINED, WORKERS, flagged, of
 from tests.golden.report_examples import GRANIAN, RANKED, REMARKS, TABLE, UVLOOP, about, percentile, summary
+from tests.unit.analyse_runs import measured, window
 
 
 def column(report: Report, header: str) -> list[str]:
@@ -104,15 +106,23 @@ def test_what_limited_each_row_stands_in_a_table_with_its_share_of_the_ceiling()
     head, *rows = tables(to_markdown(EVERY_FLAG))[1]
     assert head == ["server", "limited by", "of the generator's ceiling", "evidence"]
     assert [row[1] for row in rows[:5]] == ["generator", "host", "waiting", "connections", "server"]
-    assert rows[0][2:] == ["32 %", BOUND[Flag.GENERATOR_BOUND].evidence]
+    assert rows[0][2:] == ["44 %", BOUND[Flag.GENERATOR_BOUND].evidence]
 
 
 @pytest.mark.parametrize(
     "other",
-    [{"generator": "h2load"}, {"protocol": "h2"}, {"threads": 2}, {"requests_per_s": 0.0, "cpu_us_per_request": 0.0}],
+    [
+        {"generator": "h2load"},
+        {"protocol": "h2"},
+        {"threads": 2, "cpu_us_per_request": 21.8},
+        {"requests_per_s": 0.0, "cpu_us_per_request": 0.0},
+        {"cpu_us_per_request": 9.4},
+    ],
     ids=str,
 )
-def test_a_ceiling_of_another_generator_protocol_or_thread_count_is_no_ceiling_of_a_row(other: dict[str, object]) -> None:
+def test_a_ceiling_of_another_generator_protocol_or_thread_count_or_of_one_that_was_not_full_is_none_of_a_row(
+    other: dict[str, object],
+) -> None:
     ceiling: Ceiling = replace(CEILINGS[0], **other)  # type: ignore[arg-type]
     assert headers(replace(RANKED, ceilings=(ceiling,)), 1) == ["server", "limited by", "evidence"]
 
@@ -128,13 +138,43 @@ def test_rows_whose_limit_is_not_known_have_no_table_of_limits() -> None:
 def test_the_ceilings_are_told_with_what_they_cost_the_generator() -> None:
     how = facts(EVERY_FLAG)
     assert how["ceiling of wrk, HTTP/1.1, 1 thread"] == (
-        "wrk reached 90,012 requests/s against a responder that does nothing, at 8.1 us of its own CPU per request, "
-        "which would allow 123,153"
+        "wrk reached 90,012 requests/s against a responder that does nothing, at 10.9 us of its own CPU per request, "
+        "which would allow 91,743"
     )
     full = replace(EVERY_FLAG, ceilings=(replace(CEILINGS[0], cpu_us_per_request=12),))
     assert facts(full)["ceiling of wrk, HTTP/1.1, 1 thread"].endswith("at 12.0 us of its own CPU per request")
-    assert "ceiling of h2load, HTTP/2 in the clear, 2 threads" in how
-    assert not [what for what, _ in tables(to_markdown(RANKED))[-1] if what.startswith("ceiling")]
+
+
+def test_a_ceiling_that_is_not_known_is_told_with_why() -> None:
+    how = facts(EVERY_FLAG)
+    assert how["ceiling of h2load, HTTP/2 in the clear, 2 threads"] == (
+        "not known: h2load used only 76 % of its threads when it reached 71,500 requests/s against a responder that does nothing"
+    )
+    missing = "not found: only the CPU time of wrk says whether it was the limit"
+    assert facts(RANKED)["ceiling of wrk, HTTP/1.1, 1 thread"] == missing
+    assert "not found" not in how["ceiling of wrk, HTTP/1.1, 1 thread"]
+
+
+def test_neither_an_open_loop_nor_a_simulation_has_a_ceiling() -> None:
+    assert [what for what in facts(OPEN_LOOP) if what.startswith("ceiling")] == ["ceiling of wrk, HTTP/1.1, 1 thread"]
+    cell = TABLE.rows[0].planned.cell
+    fake = replace(TABLE.rows[0].planned, cell=replace(cell, load=replace(cell.load, generator="fake")))
+    assert not [what for what in facts(with_rows(replace(TABLE.rows[0], planned=fake))) if what.startswith("ceiling")]
+
+
+def test_a_generator_that_measured_nothing_has_no_ceiling() -> None:
+    assert not [what for what in facts(replace(RANKED, tables=())) if what.startswith("ceiling")]
+
+
+def test_the_share_of_the_ceiling_is_the_one_in_the_evidence() -> None:
+    samples = [
+        measured(GRANIAN.cell, number, window(rps)) for number, rps in enumerate([10_000] * 4 + [20_000] * 3, 1)
+    ]  # the median start served 10,000 requests/s, the estimate is 14,142
+    ceiling = Ceiling(generator="wrk", protocol="h1", threads=1, requests_per_s=100_000, cpu_us_per_request=10)
+    row = summarise(GRANIAN, samples, cores=4, name="granian", ceilings=[ceiling])
+    grid = limits([row.summary], [ceiling], 4)
+    assert grid.rows[0][2] == "14 %"
+    assert "reached 14% of what it can do here" in grid.rows[0][3]
 
 
 def test_how_work_was_spread_is_shown_of_several_workers_alone() -> None:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from servermatrix.errors import Unfit
+from servermatrix import cli
+from servermatrix.errors import Exit, Unfit
 from servermatrix.measure.selftest import run_checks, run_statistics
 
 
@@ -34,3 +35,8 @@ def test_outside_a_checkout_there_is_nothing_to_check(tmp_path: Path) -> None:
         run_statistics(tmp_path, {})
     with pytest.raises(Unfit, match="selftest runs in a checkout only"):
         run_checks(tmp_path, tmp_path, (), {})
+
+
+def test_words_for_pytest_are_refused_where_it_is_not_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.guarded(["selftest", "--statistics", "tests/unit", "-x"]) == Exit.USAGE
+    assert "--statistics runs no pytest that tests/unit, -x could be for" in capsys.readouterr().err

@@ -103,6 +103,11 @@ def test_looks_are_at_half_the_rounds_at_all_and_at_twice_as_many_where_the_firs
     assert [(look.round, look.alpha) for look in plan_looks(rounds, comparisons)] == expected
 
 
+def test_without_a_look_beyond_the_rounds_that_fit_the_one_there_has_what_it_would_have_spent() -> None:
+    assert plan_looks(16, 3, beyond=False) == (Look(round=10, alpha=0.01), Look(round=16, alpha=0.04))
+    assert plan_looks(11, 28, beyond=False) == plan_looks(11, 28)
+
+
 @pytest.mark.parametrize("rounds", range(6, 60))
 @pytest.mark.parametrize("comparisons", [1, 6, 28, 120])
 def test_looks_spend_five_percent_in_all_and_each_of_several_can_reject(rounds: int, comparisons: int) -> None:
@@ -149,12 +154,33 @@ def test_nobody_is_left_out_when_nothing_is_told_apart() -> None:
     assert stored.decisions == (Decision(round=10, alpha=0.01),)
 
 
-def test_a_duplicate_goes_with_its_original() -> None:
-    courses = {A: steady(20_000), B: wobbling(20_500), C: steady(5_000), again(C): wobbling(5_000)}
+def test_what_is_measured_twice_goes_on_for_as_long_as_anything_does() -> None:
+    courses = {A: steady(20_000), B: wobbling(20_500), C: steady(5_000), again(C): wobbling(5_000), cell("d"): steady(2_000)}
+    stored = played(courses, looks=plan_looks(20, 6))
+    first, second, third = stored.decisions
+    assert [cell_id for cell_id, _ in first.dropped] == [cell("d").id]
+    assert (second.dropped, third.dropped) == ((), ())
+    floor = analyse(stored).noise_floor
+    assert floor is not None
+    assert floor.ratio.n == stored.rounds_of(C) == stored.rounds_of(again(C)) == 40
+
+
+def test_what_is_measured_twice_keeps_nothing_going_by_itself() -> None:
+    stored = played({A: steady(20_000), B: steady(30_000), C: steady(5_000), again(C): wobbling(5_000)})
+    assert [one.stopped for one in stored.decisions] == ["nothing is left that more rounds could tell apart"]
+
+
+def test_what_is_measured_twice_goes_on_for_the_sake_of_another_table() -> None:
+    other = [cell("a", app="json"), cell("b", app="json")]
+    courses = {A: steady(20_000), again(A): steady(20_100), B: steady(5_000), other[0]: steady(9_000), other[1]: wobbling(9_100)}
+    stored = played(courses, looks=plan_looks(16, 1), until=10)
+    assert [cell_id for one in stored.decisions for cell_id, _ in one.dropped] == [B.id]
+
+
+def test_of_what_is_measured_twice_neither_goes_on_when_the_original_failed() -> None:
+    courses = {A: steady(20_000), B: wobbling(20_500), C: lambda number: failed(C, number, Cause.SERVER), again(C): steady(5_000)}
     stored = played(courses, until=10)
     assert [cell_id for cell_id, _ in stored.decisions[0].dropped] == [C.id, again(C).id]
-    courses = {A: steady(20_000), again(A): steady(20_000), B: wobbling(20_500), C: steady(5_000)}
-    assert [cell_id for cell_id, _ in played(courses, until=10).decisions[0].dropped] == [C.id]
 
 
 def test_a_difference_within_the_noise_floor_leaves_nobody_out() -> None:
@@ -342,9 +368,9 @@ def test_intervals_are_as_sure_as_the_look_at_which_a_row_ended() -> None:
         cost = rows[name].cpu_us_per_request
         assert cost is not None
         assert cost.n == rounds
-    low, high, _ = ends(rows["c"].ratio)
-    assert f"[{1 / high:.2f}, {1 / low:.2f}] as many requests per second as c" in analyse(stored).answer
-    assert ends(rows["c"].ratio) == pytest.approx(ends(ratio(own["c"][:10], own["b"][:10], 0.01)), rel=1e-3)
+    assert ends(rows["c"].ratio) == pytest.approx(ends(ratio(own["c"][:10], own["a"][:10], 0.01)), rel=1e-3)
+    low, high, _ = ends(ratio(own["b"][:10], own["c"][:10], 0.01 / 3))
+    assert f"[{low:.2f}, {high:.2f}] as many requests per second as c" in analyse(stored).answer
 
 
 def test_the_family_is_all_pairs_that_were_planned_whatever_can_be_ranked_in_the_end() -> None:

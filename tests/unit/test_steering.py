@@ -23,7 +23,7 @@ from servermatrix.model import (
     Usage,
     Window,
 )
-from servermatrix.steering import OVERRUN, budget_to, estimated_s, steer, stored_s
+from servermatrix.steering import OUT_OF_TIME, OVERRUN, estimated_s, is_within_budget, steer, stored_s, total_s
 from servermatrix.store import assemble
 from tests.golden.report_examples import HEADER
 from tests.room import make_cell
@@ -91,18 +91,27 @@ def test_a_run_of_which_nothing_is_stored_has_taken_no_time() -> None:
     assert stored_s(plan(A), run(plan(A))) == 0
 
 
-def test_a_look_that_was_planned_within_the_budget_may_come_a_little_later_and_one_beyond_it_may_not() -> None:
+@pytest.mark.parametrize("gap_s", [35.0, 119.0])
+def test_of_a_stored_run_the_time_counts_that_a_step_took_on_a_loud_machine(gap_s: float) -> None:
+    of = plan(A)
+    assert gap_s > 10 * seconds_per_step(A.load)
+    assert stored_s(of, run(of, broke(A, 1, 2.0), broke(A, 2, 2.0 + gap_s))) == pytest.approx(
+        2 + gap_s + seconds_per_step(A.load)
+    )
+
+
+def test_rounds_were_planned_within_the_budget_or_beyond_it() -> None:
     of = plan(A, B)
     within = replace(of, budget_s=round(preparation_s(of) + steps_s(of.cells, 6)) + 1)
-    assert budget_to(within, 6) == within.budget_s * OVERRUN
-    assert budget_to(within, 7) == within.budget_s
+    assert is_within_budget(within, 6)
+    assert not is_within_budget(within, 7)
 
 
 def test_the_part_of_a_second_that_a_budget_is_stored_without_takes_no_look_away() -> None:
     of = plan(A, B)
     fits_s = preparation_s(of) + steps_s(of.cells, 6)
     assert fits_s % 1 > 0
-    assert budget_to(replace(of, budget_s=int(fits_s)), 6) > fits_s
+    assert is_within_budget(replace(of, budget_s=int(fits_s)), 6)
 
 
 def equal() -> list[Sample]:
@@ -118,20 +127,51 @@ def decided(of: Plan, spent_s: float) -> str:
     return course.decide(LOOKS[0]).stopped
 
 
-def test_a_run_goes_on_as_long_as_the_rounds_to_the_next_look_fit_into_its_budget() -> None:
+def test_a_run_goes_on_beyond_its_budget_only_where_all_rounds_to_the_next_look_fit() -> None:
     of = plan(A, B)
-    more_s = steps_s(of.cells, 6)
-    of = replace(of, budget_s=100)
-    assert decided(of, 100 - more_s - 0.01) == ""
-    assert "do not fit into the budget" in decided(of, 100 - more_s + 0.01)
+    estimate_s, more_s = preparation_s(of) + steps_s(of.cells, 6), steps_s(of.cells, 6)
+    of = replace(of, budget_s=round(estimate_s + more_s) - 2)
+    assert not is_within_budget(of, 12)
+    assert decided(of, of.budget_s - more_s - 0.01) == ""
+    assert "do not fit into the budget" in decided(of, of.budget_s - more_s + 0.01)
 
 
-def test_open_loops_that_come_last_are_kept_their_time() -> None:
-    of = replace(plan(A, B, OPEN), budget_s=300)
-    more_s, opened_s = steps_s((A, B), 6), steps_s((OPEN,), of.rounds)
-    limit_s = budget_to(of, 12) - more_s - opened_s
-    assert decided(of, limit_s - 0.01) == ""
-    assert "do not fit" in decided(of, limit_s + 0.01)
+def test_a_run_goes_on_to_a_look_that_was_planned_within_its_budget_as_long_as_a_round_fits() -> None:
+    of = plan(A, B)
+    estimate_s, round_s = preparation_s(of) + steps_s(of.cells, 6), steps_s(of.cells, 1)
+    of = replace(of, budget_s=round(estimate_s + 6 * round_s) + 1)
+    slowest_s = OVERRUN * of.budget_s / (1 + round_s / estimate_s)
+    assert slowest_s > 1.5 * estimate_s
+    assert decided(of, slowest_s - 0.01) == ""
+    assert "do not fit into the budget" in decided(of, slowest_s + 0.01)
+
+
+def test_what_is_to_come_is_as_slow_as_what_was_and_never_faster_than_estimated() -> None:
+    assert total_s(120, 100, 50) == pytest.approx(120 + 60)
+    assert total_s(80, 100, 50) == pytest.approx(80 + 50)
+
+
+def test_open_loops_that_come_last_are_kept_their_time_for_as_many_rounds() -> None:
+    of = plan(A, B, OPEN)
+    estimate_s, more_s = preparation_s(of) + steps_s((A, B), 6), steps_s((A, B), 1) + steps_s((OPEN,), 7)
+    of = replace(of, budget_s=300)
+    slowest_s = OVERRUN * 300 / (1 + more_s / estimate_s)
+    assert slowest_s > estimate_s
+    assert decided(of, slowest_s - 0.01) == ""
+    assert "do not fit" in decided(of, slowest_s + 0.01)
+
+
+def test_without_a_budget_no_time_is_ever_up() -> None:
+    course = steer(plan(A, B, looks=()), lambda: run(plan(A, B)), lambda _: 1e9)
+    assert course.out_of_time([A, B], [A, B]) == ""
+
+
+def test_another_round_is_begun_as_long_as_it_ends_within_a_tenth_of_the_budget() -> None:
+    of = replace(plan(A, B, looks=()), budget_s=100)
+    estimate_s, round_s = preparation_s(of) + steps_s((A, B), 1), steps_s((A, B), 1)
+    latest_s = OVERRUN * 100 / (1 + round_s / estimate_s)
+    assert steer(of, lambda: run(of), lambda _: latest_s - 0.01).out_of_time([A, B], [A, B]) == ""
+    assert steer(of, lambda: run(of), lambda _: latest_s + 0.01).out_of_time([A, B], [A, B]) == OUT_OF_TIME
 
 
 def test_paces_are_those_of_what_is_stored() -> None:

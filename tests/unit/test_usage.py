@@ -82,6 +82,27 @@ def test_a_host_is_busy_with_what_its_kernel_charges_processes_with(charged: boo
     assert busy_s(SimpleNamespace(user=40.0, system=20.0), with_interrupts=charged) == 60.0  # macOS tells no more
 
 
+def test_the_experiment_with_interrupts_is_no_part_of_the_first_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Was a bug: what it used in 25 ms came after the reading, and was taken for the work of other programs."""
+    at_us: list[int] = []
+
+    def experiment() -> bool:
+        at_us.append(time.monotonic_ns() // 1000)
+        return False
+
+    times = psutil.cpu_times()
+
+    def cpu_times() -> object:
+        at_us.append(time.monotonic_ns() // 1000)
+        return times
+
+    monkeypatch.setattr(interrupts, "are_charged", experiment)
+    monkeypatch.setattr(psutil, "cpu_times", cpu_times)
+    read_at_us = usage.read_host().at_us
+    experiment_us, times_us = at_us
+    assert experiment_us <= times_us <= read_at_us
+
+
 def test_the_host_at_hand_is_read() -> None:
     charged = interrupts.are_charged()
     before, found, after = psutil.cpu_times(), usage.read_host(), psutil.cpu_times()

@@ -28,6 +28,7 @@ from servermatrix.measure.window import (
     measure,
     measure_once,
     used_between,
+    wait_for_quiet,
     warm_up,
     watch,
 )
@@ -186,12 +187,13 @@ class Results:
 
     failures: int = 0
     stats: LoadStats = STATS
+    noise: bool = False
     seen: list[tuple[Shot, Outcome]] = field(default_factory=list)
 
     def __call__(self, shot: Shot, outcome: Outcome) -> LoadStats:
         self.seen.append((shot, outcome))
         if len(self.seen) <= self.failures:
-            raise LoadFailure(f"no good {len(self.seen)}")
+            raise LoadFailure(f"no good {len(self.seen)}", noise=self.noise)
         return self.stats
 
 
@@ -284,7 +286,7 @@ def test_a_machine_that_is_never_quiet_is_waited_for_and_the_window_is_driven_al
     with room(tmp_path, small_generator()) as (bench, running), pytest.raises(StepFailure) as caught:
         measure(replace(bench, noise=loud, patience=Patience(quiet_s=0.2)), running, CELL, shot(bench, running))
     assert re.fullmatch(
-        r"other programs used \d+% of a core during the window, and this machine did not become quiet within 0.2 s",
+        r"other programs used \d+% of a core during the window, and this machine did not become quiet before it",
         caught.value.reason,
     )
     assert caught.value.cause is Cause.NOISE
@@ -420,6 +422,35 @@ def test_noise_is_tried_again_too(tmp_path: Path) -> None:
         measure(replace(bench, noise=Noise(foreign_cpu=99, steal=-1.0)), running, CELL, shot(bench, running))
     assert caught.value.cause is Cause.NOISE
     assert len(results.seen) == 3
+
+
+@pytest.mark.usefixtures("calm")
+def test_what_others_did_to_a_generator_is_noise_and_what_it_said_of_it_is_kept(tmp_path: Path) -> None:
+    """Was a bug: a generator that other programs held up failed the cell, and not only the window."""
+    with room(tmp_path, small_generator(parse=Results(99))) as (bench, running), pytest.raises(StepFailure) as caught:
+        measure(replace(bench, noise=Noise(foreign_cpu=99, steal=-1.0)), running, CELL, shot(bench, running))
+    assert caught.value.cause is Cause.NOISE
+    assert caught.value.reason.endswith("of the CPU time during the window, and no good 3")
+
+
+@pytest.mark.usefixtures("calm")
+@pytest.mark.parametrize(("noise", "cause"), [(True, Cause.NOISE), (False, Cause.GENERATOR)])
+def test_what_a_generator_calls_noise_is_noise(tmp_path: Path, noise: bool, cause: Cause) -> None:  # noqa: FBT001 - a table
+    results = Results(99, noise=noise)
+    with room(tmp_path, small_generator(parse=results)) as (bench, running), pytest.raises(StepFailure) as caught:
+        measure(bench, running, CELL, shot(bench, running))
+    assert (caught.value.cause, caught.value.reason) == (cause, "no good 3")
+
+
+def test_a_machine_that_does_not_become_quiet_is_told_of_once(tmp_path: Path) -> None:
+    told: list[str] = []
+    with guarded() as guard:
+        plain = make_bench(tmp_path, guard)
+        loud = replace(plain, noise=Noise(foreign_cpu=-1.0), patience=Patience(quiet_s=0.1), tell=told.append)
+        assert [wait_for_quiet(loud) for _ in range(2)] == [False, False]
+        assert wait_for_quiet(replace(loud, noise=Noise(foreign_cpu=1)))
+    (sentence,) = told
+    assert re.match(r"this machine does not become quiet: other programs use \d+% of a core; the run goes on", sentence)
 
 
 def test_a_generator_that_cannot_be_started_is_not_tried_again(tmp_path: Path) -> None:
