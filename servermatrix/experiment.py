@@ -25,7 +25,7 @@ from servermatrix.measure.host import layout_of
 from servermatrix.measure.probe import Patience, free_port, port_is_free
 from servermatrix.measure.process import Guard, adopt_orphans
 from servermatrix.measure.quiet import nobody
-from servermatrix.model import ENCRYPTED, Cause, Failed, Plan, Report, Run, RunHeader, Step
+from servermatrix.model import ENCRYPTED, Cause, Failed, Passed, Plan, Report, Run, RunHeader, Step
 from servermatrix.prepare import Prepared, Setup
 from servermatrix.render.document import to_json
 from servermatrix.render.markdown import to_markdown
@@ -125,11 +125,13 @@ def _publish(out: Path, run_folder: Path) -> Report:
 
 
 def exit_code(run: Run, report: Report) -> Exit:
-    """Say how a run went: an unfit environment before a failed cell; a round lost to noise alone is neither."""
+    """Say how a run went: an unfit environment before a failed cell before a failed control; lost rounds alone are nothing."""
     causes = {sample.cause for sample in run.samples if isinstance(sample, Failed)}
     if Cause.ENVIRONMENT in causes:
         return Exit.UNFIT
-    return Exit.CELL_FAILED if any(cell.status == "failed" for cell in report.not_measured) else Exit.OK
+    if any(cell.status == "failed" for cell in report.not_measured):
+        return Exit.CELL_FAILED
+    return Exit.REGRESSION if any(check.passed is Passed.NO for check in report.checks) else Exit.OK
 
 
 def _records(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) -> Records[Found]:
