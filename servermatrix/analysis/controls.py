@@ -10,8 +10,7 @@ from servermatrix.analysis.stats import ALPHA, ratio
 from servermatrix.analysis.summarise import Row
 from servermatrix.model import App, Cell, Check, Control, Estimate, Passed
 
-TOLERANCE = 0.10  # of what is predicted; also how far servers may differ that only wait
-NOTHING = 0.05  # of the wait: what a server may compute for all answers in flight and still do nothing but wait
+TOLERANCE = 0.10  # of what is predicted; also how far servers may differ that only wait, and how much these may compute
 BURN_BAND = (0.5, 2.0)  # how much of the CPU that was burnt must be found again
 SIMULATED = "fake"
 
@@ -73,7 +72,7 @@ def _computing_s(row: Row, control: Control) -> float:
     if control.holds != "await" or cpu is None:
         return 0.0
     together_s = cell.load.in_flight * cpu.value / 1e6 / cell.workers
-    return together_s if together_s > NOTHING * control.seconds else 0.0
+    return together_s if together_s > TOLERANCE * control.seconds else 0.0
 
 
 def _ties(rows: Sequence[Row]) -> Iterator[Check]:
