@@ -136,7 +136,10 @@ class Lines:
 
     def connect(self) -> int:
         """Open a connection, watch it, and return its descriptor; Broken when that fails."""
-        opened = socket.socket(self.family, socket.SOCK_STREAM)
+        try:
+            opened = socket.socket(self.family, socket.SOCK_STREAM)
+        except OSError:
+            raise Broken("connect") from None
         opened.settimeout(CONNECT_LIMIT_S)
         try:
             opened.connect(self.address)
