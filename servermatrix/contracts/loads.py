@@ -76,7 +76,8 @@ class LoadFailure(Exception):
 class Question:
     """What a generator without load is asked: which cell, round and window, under which seed and model.
 
-    `rate_per_s` is the rate of an open loop, 0 in a closed one.
+    `rate_per_s` is the rate of an open loop, 0 in a closed one. In a check `side` is that of the cell, and `pair` the name that
+    both sides have in common; elsewhere they are empty. `requires` are the requirements of the cell.
     """
 
     cell_id: str
@@ -87,6 +88,9 @@ class Question:
     seed: int
     model: Mapping[str, object]
     rate_per_s: float = 0.0
+    side: str = ""
+    pair: str = ""
+    requires: tuple[str, ...] = ()
 
 
 def _no_files(_: Shot) -> dict[str, str]:

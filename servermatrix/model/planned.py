@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from random import Random
+
+from servermatrix.model.trial import Trial
 
 ASGI = "asgi"
 PROTOCOLS = ("h1", "h1s", "h2c", "h2")
@@ -124,6 +127,7 @@ class Cell:
     what the server and the app speak with each other: `asgi`, `rsgi` or `wsgi`. `python` is a version or a path, empty for
     the interpreter of the run; `requires` are the requirements its environment is made with, besides what the server needs.
     A `duplicate` is another cell once more, under a name of its own: what the two differ by is noise, for nothing else does.
+    `side` is that of a check, BASELINE or CANDIDATE, whose requirements `requires` then are; empty: no check.
     """
 
     server: str
@@ -137,12 +141,18 @@ class Cell:
     python: str = ""
     requires: tuple[str, ...] = ()
     duplicate: bool = False
+    side: str = ""
 
     @property
     def setting(self) -> str:
-        """Name the server with options and environment, `uvicorn[loop=uvloop]@3.13+uvicorn==0.52.0`, whatever the load."""
+        """Name the server with options and environment, `uvicorn[loop=uvloop]@3.13+uvicorn==0.52.0`, whatever the load.
+
+        In a check the side stands for the requirements, `uvicorn[loop=uvloop]:candidate`: they may be a hundred.
+        """
         options = f"[{self.label}]" if self.label else ""
         python = f"@{self.python}" if self.python else ""
+        if self.side:
+            return f"{self.server}{options}{python}:{self.side}"
         return f"{self.server}{options}{python}" + "".join(f"+{each}" for each in self.requires)
 
     @property
@@ -154,6 +164,11 @@ class Cell:
     def id(self) -> str:
         """Name the cell for ever, whatever else is in the matrix."""
         return f"{self.start}/{self.load.label}/{self.app}" + ("/again" if self.duplicate else "")
+
+    @property
+    def pair(self) -> str:
+        """Name what the two sides of a check have in common: the id of the cell without a side."""
+        return replace(self, side="", requires=(), duplicate=False).id if self.side else self.id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,6 +201,10 @@ class Plan:
 
     Cells of an open loop come after all rounds of the others, whose capacity sets their rate. With `looks` a run may end
     early, and may leave out cells, after those rounds and at no other time; without them all rounds are run.
+
+    A plan with a `trial` has two sides of each cell, side by side in `cells`, which are started one after the other in every
+    round: what happens to one is then likeliest to happen to the other. It has two looks: all cells go to the first, and those
+    that it flags to the second.
     """
 
     cells: tuple[Cell, ...]
@@ -196,6 +215,7 @@ class Plan:
     noise: Noise = Noise()
     looks: tuple[Look, ...] = ()
     budget_s: int = 0
+    trial: Trial | None = None
 
     def steps(self) -> Iterator[Step]:
         """Yield all steps in the order in which they run, the same for the same cells and seed."""
@@ -203,7 +223,16 @@ class Plan:
         opened = [cell for cell in self.cells if cell.load.rate_percent]
         for cells, name in ((closed, ""), (opened, "/open")):
             for number in range(1, self.rounds + 1) if cells else ():
-                order = list(cells)
-                Random(f"{self.seed}/{number}{name}").shuffle(order)  # noqa: S311 - a reproducible order, not a secret
-                for cell in order:
+                for cell in _shuffled(cells, f"{self.seed}/{number}{name}"):
                     yield Step(cell=cell, round=number)
+
+
+def _shuffled(cells: list[Cell], seed: str) -> Iterator[Cell]:
+    """Yield the cells in an order drawn from the seed, the sides of a pair together, in an order of their own."""
+    random = Random(seed)  # noqa: S311 - a reproducible order, not a secret
+    order = [list(group) for _, group in groupby(cells, lambda cell: cell.pair)] if cells[0].side else [[cell] for cell in cells]
+    random.shuffle(order)
+    for group in order:
+        if len(group) > 1:
+            random.shuffle(group)
+        yield from group

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from servermatrix.model.planned import App, Cell, Excluded, Look, Noise
 from servermatrix.model.samples import Ceiling, Decision, Pace, Proof, Sample
+from servermatrix.model.trial import Trial
 
-RUN_SCHEMA = 3
+RUN_SCHEMA = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,8 @@ class RunHeader:
 
     `generators` are (name, version) of those that drive its cells, with an empty version for one that is missing.
     `settings` are what else a resumed run needs: the servers' interpreter, the pinning, the model of a simulation.
-    `equalised` says what was asked of every server alike. `looks` and `budget_s` are those of the plan.
+    `equalised` says what was asked of every server alike. `looks`, `budget_s` and `trial` are those of the plan; the sides of the
+    trial then say what was found to be installed.
     """
 
     id: str
@@ -58,6 +60,7 @@ class RunHeader:
     equalised: tuple[str, ...] = ()
     looks: tuple[Look, ...] = ()
     budget_s: int = 0
+    trial: Trial | None = None
     schema: int = RUN_SCHEMA
 
 

@@ -34,8 +34,8 @@ Record = RunHeader | Ceiling | Proof | Sample | Decision | Pace | Resumed
 
 def encode(record: Record) -> str:
     """Write a record as one line without its line end, in ASCII; a number that is not finite raises ValueError."""
-    line = {"kind": type(record).__name__.removeprefix("Run").lower(), **_named(record)}
-    return json.dumps(line, default=_named, separators=(",", ":"), allow_nan=False)
+    line = {"kind": type(record).__name__.removeprefix("Run").lower(), **plain(record)}
+    return json.dumps(line, default=plain, separators=(",", ":"), allow_nan=False)
 
 
 def decode(line: str | bytes) -> Record:
@@ -58,7 +58,8 @@ def _no_number(text: str) -> float:
 _JSON = json.JSONDecoder(parse_constant=_no_number)
 
 
-def _named(value: DataclassInstance) -> dict[str, object]:
+def plain(value: DataclassInstance) -> dict[str, object]:
+    """Return the fields of a noun by name, for json to write."""
     # Not dataclasses.asdict: it copies every number of a histogram on the way.
     return {field.name: getattr(value, field.name) for field in fields(value)}
 

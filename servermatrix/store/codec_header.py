@@ -18,11 +18,14 @@ from servermatrix.model import (
     PlannedCell,
     Request,
     RunHeader,
+    Side,
+    Trial,
 )
 from servermatrix.store.jsonvalue import Raw, an_object, flag, number, objects, optional_text, pairs, part, text, texts, whole
 
 
-def _load(raw: Raw) -> Load:
+def read_load(raw: Raw) -> Load:
+    """Read a load, as it is in headers and in nights; raises what jsonvalue raises for damage."""
     return Load(
         generator=text(raw, "generator"),
         connections=whole(raw, "connections"),
@@ -44,11 +47,12 @@ def _cell(raw: Raw) -> Cell:
         protocol=text(raw, "protocol"),
         workers=whole(raw, "workers"),
         app=text(raw, "app"),
-        load=_load(an_object(raw["load"])),
+        load=read_load(an_object(raw["load"])),
         interface=text(raw, "interface", ASGI),
         python=text(raw, "python", ""),
         requires=texts(raw, "requires"),
         duplicate=flag(raw, "duplicate"),
+        side=text(raw, "side", ""),
     )
 
 
@@ -61,7 +65,8 @@ def _planned(raw: Raw) -> PlannedCell:
     )
 
 
-def _host(raw: Raw) -> Host:
+def read_host(raw: Raw) -> Host:
+    """Read a machine, as it is in headers and in nights; raises what jsonvalue raises for damage."""
     return Host(
         system=text(raw, "system"),
         cpu=text(raw, "cpu"),
@@ -88,16 +93,17 @@ def read_header(raw: Raw) -> RunHeader:
         rounds=whole(raw, "rounds"),
         noise=_noise(an_object(raw["noise"])),
         generators=_generators(raw, schema),
-        host=_host(an_object(raw["host"])),
+        host=read_host(an_object(raw["host"])),
         versions=pairs(str, raw["versions"]),
         git=text(raw, "git"),
         cells=tuple(map(_planned, objects(raw, "cells"))),
-        excluded=tuple(map(_excluded, objects(raw, "excluded"))),
+        excluded=tuple(map(read_excluded, objects(raw, "excluded"))),
         apps=tuple(map(_app, objects(raw, "apps"))) if "apps" in raw else (),
         settings=pairs(str, raw.get("settings", [])),
         equalised=texts(raw, "equalised"),
         looks=tuple(map(_look, objects(raw, "looks"))) if "looks" in raw else (),
         budget_s=whole(raw, "budget_s", 0),
+        trial=None if raw.get("trial") is None else read_trial(part(raw, "trial")),
         schema=schema,
     )
 
@@ -118,11 +124,27 @@ def _noise(raw: Raw) -> Noise:
     return Noise(foreign_cpu=number(raw, "foreign_cpu"), steal=number(raw, "steal"))
 
 
+def read_trial(raw: Raw) -> Trial:
+    """Read what a check tries, as it is in headers and in nights; raises what jsonvalue raises for damage."""
+    return Trial(baseline=_side(part(raw, "baseline")), candidate=_side(part(raw, "candidate")), margin=number(raw, "margin"))
+
+
+def _side(raw: Raw) -> Side:
+    return Side(
+        name=text(raw, "name"),
+        requires=texts(raw, "requires"),
+        app_dir=text(raw, "app_dir"),
+        versions=pairs(str, raw["versions"]),
+        git=text(raw, "git"),
+    )
+
+
 def _look(raw: Raw) -> Look:
     return Look(round=whole(raw, "round"), alpha=number(raw, "alpha"))
 
 
-def _excluded(raw: Raw) -> Excluded:
+def read_excluded(raw: Raw) -> Excluded:
+    """Read a cell that is left out, with the reason; raises what jsonvalue raises for damage."""
     return Excluded(id=text(raw, "id"), reason=text(raw, "reason"))
 
 

@@ -34,7 +34,9 @@ from servermatrix.model import (
     Request,
     Run,
     RunHeader,
+    Side,
     Skipped,
+    Trial,
     Usage,
     Window,
     Wire,
@@ -86,6 +88,7 @@ CELLS = built(
     python=TEXT,
     requires=WORDS,
     duplicate=st.booleans(),
+    side=TEXT,
 )
 PLANNED = built(PlannedCell, cell=CELLS, argv=WORDS, load_argv=WORDS, unequal=WORDS)
 EXPECTS = built(Expect, status=COUNT, body=st.none() | TEXT, contains=st.none() | TEXT)
@@ -93,6 +96,8 @@ REQUESTS = built(Request, method=TEXT, path=TEXT, headers=PAIRS, body=TEXT)
 CONTROLS = st.none() | built(Control, holds=TEXT, seconds=SHARE, threads=COUNT, burns=SHARE, beyond=TEXT)
 APPS = built(App, name=TEXT, target=TEXT, folder=TEXT, request=REQUESTS, expect=EXPECTS, twins=PAIRS, control=CONTROLS)
 HOSTS = built(Host, system=TEXT, cpu=TEXT, cores=COUNT, memory_bytes=COUNT, python=TEXT, pinned=TEXT)
+SIDES = built(Side, name=TEXT, requires=WORDS, app_dir=TEXT, versions=PAIRS, git=TEXT)
+TRIALS = built(Trial, baseline=SIDES, candidate=SIDES, margin=SHARE)
 HEADERS = built(
     RunHeader,
     id=TEXT,
@@ -112,6 +117,7 @@ HEADERS = built(
     equalised=WORDS,
     looks=st.lists(built(Look, round=ROUND, alpha=SHARE), max_size=3).map(tuple),
     budget_s=COUNT,
+    trial=st.none() | TRIALS,
 )
 ERRORS = built(LoadErrors, connect=COUNT, read=COUNT, write=COUNT, status=COUNT, timeout=COUNT)
 STATS = built(

@@ -57,7 +57,7 @@ MEASURED = Measured(
 FAILED = Failed(cell_id="b", round=1, started_at="", cause=Cause.SERVER, reason="it ended with code 1", log="logs/b.log")
 SKIPPED = Skipped(cell_id="b", round=2, started_at="", reason="it failed in round 1")
 # Simulated runs as a servermatrix of that schema stored them.
-SCHEMA_1, SCHEMA_2 = (Path(__file__).parents[1] / "golden" / f"schema_{number}" for number in (1, 2))
+SCHEMA_1, SCHEMA_2, SCHEMA_3 = (Path(__file__).parents[1] / "golden" / f"schema_{number}" for number in (1, 2, 3))
 CEILING = Ceiling(generator="wrk", protocol="h1", threads=1, requests_per_s=81_234.5, cpu_us_per_request=12.25)
 PACE = Pace(cell_id="b/h1/w1/c64r30/plaintext", rate_per_s=6_123.4, slowest="b")
 DECISION = Decision(round=6, alpha=0.01, dropped=(("b", "shown to be slower than a"),), stopped="all is told apart")
@@ -183,7 +183,21 @@ def test_a_run_of_schema_2_is_read_with_what_was_not_stored_then_as_it_was_then(
     }
 
 
-@pytest.mark.parametrize("folder", [SCHEMA_1, SCHEMA_2])
+def test_a_run_of_schema_3_is_read_with_what_was_not_stored_then_as_it_was_then() -> None:
+    run = store.read_run(SCHEMA_3)
+    header = run.header
+    assert (header.schema, header.trial, header.budget_s) == (3, None, 120)
+    assert [(look.round, look.alpha) for look in header.looks] == [(8, 0.01), (12, 0.04)]
+    cells = [planned.cell for planned in header.cells]
+    assert {(cell.side, cell.pair == cell.id) for cell in cells} == {("", True)}
+    kinds = sorted((cell.duplicate, cell.load.rate_percent) for cell in cells)
+    assert kinds == [(False, 0), (False, 0), (False, 30), (False, 30), (True, 0)]
+    assert [(one.generator, one.requests_per_s) for one in run.ceilings] == [("fake", 61000.5)]
+    assert [pace.rate_per_s for pace in run.paces] == [5998.65] * 2
+    assert [(one.round, bool(one.stopped)) for one in run.decisions] == [(8, True)]
+
+
+@pytest.mark.parametrize("folder", [SCHEMA_1, SCHEMA_2, SCHEMA_3])
 def test_a_run_of_an_older_schema_is_gone_on_with_as_it_was_stored(tmp_path: Path, folder: Path) -> None:
     text = (folder / store.RUN_FILE).read_text()
     here = run_file(tmp_path, text)
@@ -204,9 +218,9 @@ def test_a_header_of_schema_1_without_its_generator_is_damaged(key: str) -> None
 def test_a_header_of_today_does_without_the_keys_of_schema_1() -> None:
     header = json.loads(encode(replace(HEADER, generators=(("wrk", "4.1.0"), ("h2load", "")))))
     assert header["generators"] == [["wrk", "4.1.0"], ["h2load", ""]]
-    assert header["schema"] == RUN_SCHEMA == 3
+    assert header["schema"] == RUN_SCHEMA == 4
     del header["generators"]
-    for schema in (2, 3):
+    for schema in (2, 3, 4):
         with pytest.raises(ValueError, match="generators"):
             decode(json.dumps({**header, "schema": schema, "generator": "wrk", "generator_version": "4.1.0"}))
 
