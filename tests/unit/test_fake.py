@@ -32,6 +32,9 @@ def ask(
     seed: int = 1,
     workers: int = 1,
     rate_per_s: float = 0.0,
+    side: str = "",
+    pair: str = "",
+    requires: tuple[str, ...] = (),
 ) -> Window:
     question = Question(
         cell_id=cell_id,
@@ -42,8 +45,24 @@ def ask(
         seed=seed,
         model=model,
         rate_per_s=rate_per_s,
+        side=side,
+        pair=pair,
+        requires=requires,
     )
     return simulate(question)
+
+
+def sided(
+    sides: Mapping[str, object], side: str = "candidate", *, number: int = 1, requires: tuple[str, ...] = (), **other: object
+) -> Window:
+    """Ask for a side of a check as a run does: the id has the side in it, the pair has not."""
+    setting, rest = UVICORN.split("/", 1)
+    model = {**quiet(), **other, "sides": sides}
+    return ask(model, f"{setting}:{side}/{rest}", number=number, side=side, pair=UVICORN, requires=requires)
+
+
+def rate_and_cpu(window: Window) -> tuple[float, float]:
+    return window.stats.requests / 2, round(window.usage.server_cpu_us / window.stats.requests, 6)
 
 
 def quiet(**numbers: object) -> dict[str, object]:
@@ -243,7 +262,7 @@ def test_a_cell_can_be_told_to_fail_with_a_reason_and_the_last_match_tells_it() 
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"cell": {}}, "the fake model has 'cell', which is not one of seed, noise, cells, fail"),
+        ({"cell": {}}, "the fake model has 'cell', which is not one of seed, noise, cells, fail, sides, packages"),
         ({"seed": "one"}, "the fake model has 'one' as seed, which must be a number from 0 on"),
         ({"noise": {"kind": "pink"}}, "is of kind 'pink', which is not one of normal, contaminated, one-sided, drift, periodic"),
         ({"noise": {"sigma": 1}}, "the noise of the fake model has 'sigma', which is not one of kind, sd, shared, invalid"),
@@ -263,6 +282,119 @@ def test_a_cell_can_be_told_to_fail_with_a_reason_and_the_last_match_tells_it() 
 def test_a_mistake_in_the_model_is_told_in_one_sentence(change: dict[str, object], sentence: str) -> None:
     with pytest.raises(LoadFailure, match=sentence):
         ask({**EXAMPLE, **change})
+
+
+def test_a_factor_or_a_number_of_a_side_changes_that_side_alone() -> None:
+    sides = {"candidate": {"uvicorn*": {"rps": "x0.9", "cpu_us": 44}}}
+    assert rate_and_cpu(sided(sides)) == (18_000, 44)
+    assert rate_and_cpu(sided(sides, "baseline")) == (20_000, 40)
+    assert rate_and_cpu(ask({**quiet(), "sides": sides})) == (20_000, 40)
+
+
+def test_entries_of_a_side_are_laid_over_each_other_in_their_order() -> None:
+    sides = {"candidate": {"*": {"rps": "x0.5"}, "uvicorn*": {"rps": "x0.5", "p50_us": "x2"}, "granian*": {"rps": 1}}}
+    window = sided(sides)
+    assert rate_and_cpu(window) == (5_000, 40)
+    assert weighted_percentiles(window.stats.histogram, [50]) == [2 * 64e6 / 5_000]
+
+
+def test_a_median_of_a_side_is_taken_times_that_of_the_cell_where_it_has_one() -> None:
+    window = sided({"candidate": {"*": {"p50_us": "x2"}}}, cells={"*": {"rps": 20_000, "cpu_us": 40, "p50_us": 1000}})
+    assert weighted_percentiles(window.stats.histogram, [50]) == [2000]
+
+
+def test_globs_go_by_the_pair_and_by_the_id_of_the_cell_with_its_side() -> None:
+    exact = {UVICORN: {"rps": 10_000, "cpu_us": 40}}
+    assert rate_and_cpu(sided({}, cells=exact)) == (10_000, 40)
+    by_id = {"*": {"rps": 10_000, "cpu_us": 40}, "*:candidate/*": {"rps": 5_000}}
+    assert [rate_and_cpu(sided({}, side, cells=by_id))[0] for side in ("baseline", "candidate")] == [10_000, 5_000]
+    with pytest.raises(LoadFailure, match="Monday"):
+        sided({}, fail={UVICORN: "Monday"})
+
+
+def test_a_second_measurement_of_the_baseline_can_be_changed_alone() -> None:
+    model = {**quiet(), "sides": {"baseline": {"*/again": {"rps": "x0.8"}}}}
+    one, again = (ask(model, name, side="baseline", pair="u/h1") for name in ("u:baseline/h1", "u:baseline/h1/again"))
+    assert [window.stats.requests / 2 for window in (one, again)] == [20_000, 16_000]
+
+
+def test_the_sides_of_a_pair_and_the_canary_draw_their_noise_for_themselves() -> None:
+    model = noisy("normal")
+    names = ("u:baseline/h1", "u:candidate/h1", "u:baseline/h1/again")
+    one, other, again = (
+        [log(ask(model, name, number=n, side="baseline", pair="u/h1").stats.requests) for n in range(200)] for name in names
+    )
+    assert stdev([a - b for a, b in zip(one, other, strict=True)]) == pytest.approx(0.03 * 2**0.5, rel=0.2)
+    assert stdev([a - b for a, b in zip(one, again, strict=True)]) == pytest.approx(0.03 * 2**0.5, rel=0.2)
+
+
+def test_a_side_can_fail_and_can_lose_rounds_to_noise() -> None:
+    with pytest.raises(LoadFailure, match=r"^it does not start$") as raised:
+        sided({"candidate": {"uvicorn*": {"fail": "it does not start"}}})
+    assert not raised.value.noise
+    sides = {"candidate": {"uvicorn*": {"invalid": 0.5}}}
+    lost = {side: sum(lost_to_noise(sides, side, number) for number in range(200)) for side in ("baseline", "candidate")}
+    assert 70 < lost["candidate"] < 130
+    assert lost["baseline"] == 0
+
+
+def lost_to_noise(sides: Mapping[str, object], side: str, number: int) -> bool:
+    try:
+        sided(sides, side, number=number)
+    except LoadFailure as failure:
+        return failure.noise
+    return False
+
+
+@pytest.mark.parametrize(("rounds", "seen"), [(3, [3]), ("2-4", [2, 3, 4]), ("5-5", [5]), ("4-2", [])])
+def test_an_entry_with_rounds_counts_in_those_alone(rounds: object, seen: list[int]) -> None:
+    sides = {"candidate": {"uvicorn*": {"rps": "x0.5", "rounds": rounds}}}
+    assert [number for number in range(1, 7) if sided(sides, number=number).stats.requests < 40_000] == seen
+
+
+def test_a_package_changes_the_cells_that_require_it_and_several_those_that_require_all_of_them() -> None:
+    packages = {
+        "httptools==0.8.0": {"uvicorn*": {"cpu_us": "x1.2"}},
+        "h11==0.16.0 uvloop==0.22.1": {"*": {"rps": "x0.5"}},
+        "granian==2.8.7": {"granian*": {"fail": "never"}},
+    }
+
+    def found(*requires: str) -> tuple[float, float]:
+        return rate_and_cpu(sided({}, requires=requires, packages=packages))
+
+    assert found() == found("httptools==0.7.1", "uvloop==0.22.1") == (20_000, 40)
+    assert found("httptools==0.8.0", "uvloop==0.22.1") == (20_000, 48)
+    assert found("h11==0.16.0", "granian==2.8.7", "httptools==0.8.0", "uvloop==0.22.1") == (10_000, 48)
+
+
+@pytest.mark.parametrize(
+    ("sides", "sentence"),
+    [
+        ({"candidates": {}}, "sides of the fake model has 'candidates', which is not one of baseline, candidate"),
+        ({"candidate": 3}, "candidate of the fake model must be a mapping, not 3"),
+        ({"candidate": {"*": "x0.9"}}, r"the entry '\*' of candidate in the fake model must be a mapping, not 'x0.9'"),
+        ({"candidate": {"*": {"rsp": "x0.9"}}}, "has 'rsp', which is not one of rps, cpu_us"),
+        ({"candidate": {"*": {"rps": "0.9x"}}}, "has '0.9x' as rps, which must be a number, or a factor as in x0.9"),
+        ({"candidate": {"*": {"rps": "x-1"}}}, "has 'x-1' as rps"),
+        ({"candidate": {"*": {"rps": -1}}}, "has -1 as rps, which must be a number from 0 on"),
+        ({"candidate": {"*": {"rps": "x0"}}}, "gives uvicorn.* 0 as rps, which must be above 0"),
+        ({"candidate": {"*": {"p99": "x0.1"}}}, "0.3 as p99, which must be 1 or more"),
+        (
+            {"candidate": {"*": {"rounds": "first"}}},
+            "has rounds that are neither a number nor, as in 1-10, the first and the last",
+        ),
+        (["candidate"], "sides of the fake model must be a mapping"),
+    ],
+)
+def test_a_mistake_in_the_sides_is_told_in_one_sentence(sides: Mapping[str, object], sentence: str) -> None:
+    with pytest.raises(LoadFailure, match=sentence):
+        sided(sides)
+
+
+@pytest.mark.parametrize("name", ["httptools", "", "httptools==0.8.0 uvloop"])
+def test_a_package_without_a_version_is_a_mistake(name: str) -> None:
+    with pytest.raises(LoadFailure, match=r"which is no version of a package as in uvloop==0\.22\.1"):
+        sided({}, packages={name: {}})
 
 
 def test_the_fake_speaks_every_protocol_and_has_nothing_to_run_or_read() -> None:
