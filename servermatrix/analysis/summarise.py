@@ -125,7 +125,7 @@ def _reason(status: str, failures: Sequence[Failed], samples: Sequence[Sample]) 
 
 def _with_numbers(bare: Summary, starts: Mapping[int, Measured], cores: int, ceiling: Ceiling | None) -> Row:
     rps = {number: rate_of(start) for number, start in starts.items()}
-    cpu_us = {number: _cpu_us(start) for number, start in starts.items()}
+    cpu_us = {number: cpu_us_of(start) for number, start in starts.items()}
     windows = [window for start in starts.values() for window in start.windows]
     pss = _median_of_known([_pss_bytes(start) for start in starts.values()])
     known = replace(
@@ -187,7 +187,8 @@ def rate_of(start: Measured) -> float:
     return median([window.stats.requests * 1e6 / window.stats.duration_us for window in start.windows])
 
 
-def _cpu_us(start: Measured) -> float:
+def cpu_us_of(start: Measured) -> float:
+    """Return the CPU microseconds of the server per request of one start: the median of its windows."""
     return median([window.usage.server_cpu_us / window.stats.requests for window in start.windows])
 
 

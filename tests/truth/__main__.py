@@ -1,4 +1,7 @@
-"""Runs the studies: all of them, into docs/statistics.md; with `--only NAME` the fast ones of that name."""
+"""Runs the studies of reports and of nights, which write docs/statistics.md and docs/nightly-statistics.md.
+
+With `reports` or `nights` it runs these alone; with `--only NAME` fast cases of that name, which write nothing.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+from tests.truth import nights
 from tests.truth.cases import Case, broken, counted, on_all_cores, pooled
 from tests.truth.document import document
 from tests.truth.studies import fast, whole
@@ -19,12 +23,29 @@ PLACE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 def main() -> int:
     """Return 1 when a bound is broken, else 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.truth", description=__doc__)
+    parser.add_argument("what", nargs="?", choices=("reports", "nights"), help="run these studies alone; default: all")
     parser.add_argument("--only", metavar="NAME", help="run the fast cases whose name or study has this in it; write nothing")
     parser.add_argument("--scale", type=float, default=1.0, help="how many times the usual number of matrices")
     given = parser.parse_args()
     if given.only:
-        return _fast(given.only)
-    return _whole(given.scale)
+        return _fast_nights(given.only) if given.what == "nights" else _fast(given.only)
+    failed = _whole(given.scale) if given.what != "nights" else 0
+    return _nights(given.scale) or failed if given.what != "reports" else failed
+
+
+def _nights(scale: float) -> int:
+    began_s = time.monotonic()
+    broken = nights.write(scale, len(os.sched_getaffinity(0)), lambda text: _say(f"{time.monotonic() - began_s:5.0f} s  {text}"))
+    return 1 if broken else 0
+
+
+def _fast_nights(name: str) -> int:
+    number, wrong = nights.of_fast(name)
+    if not number:
+        _say(f"there is no fast case with {name!r} in its name")
+        return 1
+    _say("\n".join(wrong) or f"{number} cases keep their bounds")
+    return 1 if wrong else 0
 
 
 def _fast(name: str) -> int:

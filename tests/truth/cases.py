@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
+from typing import Any, Generic, TypeVar
 
 from scipy.stats import binom
 
@@ -16,6 +17,9 @@ SURE = 1e-4  # how unlikely counts must be, were a bound kept, before it counts 
 FALSE = 0.05
 CHUNK = 25  # matrices per task
 TOGETHER = "all cases together"
+
+W = TypeVar("W")
+S = TypeVar("S", bound="Study[Any]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,19 +33,24 @@ class Bound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class Study(Generic[W]):
     """One world, looked at so many times; with `exact` intervals must miss as often as those of so many rounds do."""
 
     study: str
     name: str
-    world: World
-    count: Callable[[World, int], Counter[str]]
+    world: W
+    count: Callable[[W, int], Counter[str]]
     tries: int
     bounds: tuple[Bound, ...] = ()
     exact: tuple[str, ...] = ()
 
 
-def broken(case: Case, counts: Counter[str]) -> Iterator[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case(Study[World]):
+    """A study of reports on matrices."""
+
+
+def broken(case: Study[W], counts: Counter[str]) -> Iterator[str]:
     """Yield a sentence for every bound of a case that its counts break."""
     for bound in (*case.bounds, *_exact(case, counts)):
         hits, of = counts[bound.hits], counts[bound.of]
@@ -54,12 +63,12 @@ def broken(case: Case, counts: Counter[str]) -> Iterator[str]:
             yield f"{where}: there is nothing to count"
 
 
-def pooled(results: Iterable[tuple[Case, Counter[str]]]) -> Iterator[tuple[Case, Counter[str]]]:
+def pooled(results: Iterable[tuple[S, Counter[str]]]) -> Iterator[tuple[S, Counter[str]]]:
     """Yield for each study and each of its bounds all of its cases as one, with what was counted in all of them.
 
     It finds what is too little to show in one case. The draws of two worlds have nothing to do with each other.
     """
-    cases: dict[str, Case] = {}
+    cases: dict[str, S] = {}
     together: dict[str, Counter[str]] = {}
     for case, counts in results:
         for part in (*(replace(case, bounds=(one,), exact=()) for one in case.bounds), *_exact_parts(case)):
@@ -69,17 +78,17 @@ def pooled(results: Iterable[tuple[Case, Counter[str]]]) -> Iterator[tuple[Case,
     return ((case, together[key]) for key, case in cases.items())
 
 
-def _exact_parts(case: Case) -> Iterator[Case]:
+def _exact_parts(case: S) -> Iterator[S]:
     return (replace(case, bounds=(), exact=(name,)) for name in case.exact)
 
 
-def _exact(case: Case, counts: Counter[str]) -> Iterator[Bound]:
+def _exact(case: Study[W], counts: Counter[str]) -> Iterator[Bound]:
     for name in case.exact:
         expected = counts[f"{name} expected"] / 1e6 / max(1, counts[name])
         yield Bound(hits=f"{name} missed", of=name, most=FALSE, least=expected)
 
 
-def counted(case: Case, seeds: range) -> Counter[str]:
+def counted(case: Study[W], seeds: range) -> Counter[str]:
     """Count what a case counts over some seeds."""
     counts: Counter[str] = Counter()
     for seed in seeds:
@@ -87,7 +96,7 @@ def counted(case: Case, seeds: range) -> Counter[str]:
     return counts
 
 
-def on_all_cores(cases: list[Case], processes: int) -> Iterator[tuple[Case, Counter[str]]]:
+def on_all_cores(cases: list[S], processes: int) -> Iterator[tuple[S, Counter[str]]]:
     """Count all cases on several cores, and yield each when the last of its matrices is done."""
     parts = [
         (place, range(start, min(start + CHUNK, case.tries)))
