@@ -9,7 +9,8 @@ from dataclasses import asdict
 
 from servermatrix.model import REPORT_SCHEMA, Check, Decision, Effect, NoiseFloor, Proof, Report, Table
 from servermatrix.render.document_cells import Json, cell, estimate, finite
-from servermatrix.render.notes import comparable, settled_rows, steps_planned, without_numbers
+from servermatrix.render.document_header import begun, surroundings
+from servermatrix.render.notes import settled_rows, steps_planned, without_numbers
 
 
 def to_json(report: Report) -> str:
@@ -38,21 +39,13 @@ def to_document(report: Report) -> Json:
 def _run(report: Report) -> Json:
     header = report.header
     return {
-        "id": header.id,
-        "started_at": header.started_at,
-        "argv": list(header.argv),
-        "seed": header.seed,
-        "rounds": header.rounds,
+        **begun(header),
         "looks": [asdict(each) for each in header.looks],
         "budget_s": header.budget_s,
         "steps": steps_planned(report),
         "steps_done": report.steps_done,
         "complete": report.complete,
-        "host": asdict(header.host),
-        "versions": _versions(header.versions),
-        "generators": [_generator(*each) for each in header.generators],
-        "git": header.git,
-        "noise": asdict(header.noise),
+        **surroundings(header, _versions(header.versions)),
         "equalised": list(header.equalised),
     }
 
@@ -63,10 +56,6 @@ def _versions(found: Iterable[tuple[str, str]]) -> dict[str, str]:
     for name, version in found:
         versions[name][version] = None
     return {name: ", ".join(several) for name, several in versions.items()}
-
-
-def _generator(name: str, version: str) -> Json:
-    return {"name": name, "version": version or None, "comparable": comparable(name)}
 
 
 def _table(table: Table) -> Json:

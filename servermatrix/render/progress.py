@@ -56,6 +56,9 @@ def decision_lines(decision: Decision, header: RunHeader) -> Iterator[str]:
     """
     if decision.round >= header.rounds:
         return
+    if header.trial is not None:
+        yield _second_stage(decision, header)
+        return
     planned = any(look.round == decision.round for look in header.looks)
     when = f"{'look ' if planned else ''}after round {decision.round}"
     for cell_id, reason in decision.dropped:
@@ -64,6 +67,17 @@ def decision_lines(decision: Decision, header: RunHeader) -> Iterator[str]:
         yield f"{when}: the run ends: {plain(decision.stopped)}"
     elif not decision.dropped:
         yield f"{when}: all cells go on"
+
+
+def _second_stage(decision: Decision, header: RunHeader) -> str:
+    """Say how many pairs of a check go on, and for how long; the many that do not are told by the report."""
+    left_out = dict(decision.dropped)
+    going = {one.cell.pair for one in header.cells if one.cell.id not in left_out and not decision.stopped}
+    if not going:
+        return f"after the first stage, round {decision.round}: no cell needs fresh rounds"
+    fresh = counted(header.rounds - decision.round, "fresh round")
+    who = f"{counted(len(going), 'cell')} of {amount(len({one.cell.pair for one in header.cells}))}"
+    return f"after the first stage, round {decision.round}: {who} will have {fresh}"
 
 
 def pace_line(pace: Pace) -> str:

@@ -2,162 +2,84 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from io import StringIO
 
-from rich.cells import cell_len
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table as Layout
-from rich.text import Text
 
 from servermatrix.model import Report, Summary, Table
-from servermatrix.render import controls, effects, looks, notes, parity, remarks
+from servermatrix.render import console, controls, effects, looks, notes, parity, remarks
 from servermatrix.render.points import MOST_ITEMS, Point, shortened
 from servermatrix.render.results import results
-from servermatrix.render.table import Grid, plain
+from servermatrix.render.table import Grid
 
 # The first to go stands first; rank, server and requests/s always stay.
 _LEAST_NEEDED = ("group", "p50 ms", "limited by", "busiest worker", "p99 ms", "CPU us", "ratio", "flags")
 _LEAST_NEEDED_OPEN = ("CPU us", "p50 ms", "busiest worker", "p99.9 ms", "flags")
-_GAP = 2
-_LONGEST_NAME = 52
-_PARTS = re.compile("(?<=,)|(?=[+@])")
 
 
 def to_terminal(report: Report, *, width: int, colour: bool) -> str:
     """Write a report for a terminal that is `width` columns wide; without colour there is no escape sequence in it."""
-    target = StringIO()
-    console = Console(
-        file=target,
-        width=max(width, 20),
-        height=1_000,  # with the width given too, nothing is asked of a real terminal or of the environment
-        force_terminal=colour,
-        force_jupyter=False,
-        color_system="standard" if colour else None,
-        no_color=not colour,
-        legacy_windows=False,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
-    _top(console, report)
+    return console.drawn(lambda on: _write(on, report), width=width, colour=colour)
+
+
+def _write(on: Console, report: Report) -> None:
+    _top(on, report)
     for table in report.tables:
-        _table(console, table, report)
-    _controls(console, report)
-    _stopped(console, report)
-    _not_measured(console, notes.without_numbers(report))
-    _list(console, "What was made equal", report.header.equalised)
-    _list(console, "What could not be made equal", parity.unequal_in_words(notes.settled_rows(report)))
-    return "\n".join(line.rstrip() for line in target.getvalue().splitlines()) + "\n"
+        _table(on, table, report)
+    _controls(on, report)
+    _stopped(on, report)
+    _not_measured(on, notes.without_numbers(report))
+    _list(on, "What was made equal", report.header.equalised)
+    _list(on, "What could not be made equal", parity.unequal_in_words(notes.settled_rows(report)))
 
 
-def _top(console: Console, report: Report) -> None:
+def _top(on: Console, report: Report) -> None:
     """Begin with what makes all of the rest worthless, then the answer, then what it is worth."""
-    _paragraph(console, controls.alarm(report.checks), "bold red")
-    _paragraph(console, report.answer, "bold")
+    console.paragraph(on, controls.alarm(report.checks), "bold red")
+    console.paragraph(on, report.answer, "bold")
     for warning in (notes.substitute(report.header), notes.incomplete(report)):
-        _paragraph(console, warning, "bold yellow")
+        console.paragraph(on, warning, "bold yellow")
     for told in (looks.noise_floor(report), notes.apart(report)):
-        _paragraph(console, told, "")
+        console.paragraph(on, told)
 
 
-def _list(console: Console, heading: str, points: Sequence[Point | str]) -> None:
+def _list(on: Console, heading: str, points: Sequence[Point | str], style: str = "dim") -> None:
     if points:
-        console.print()
-        console.print(Text(heading, style="bold underline"))
-        _bullets(console, points)
+        console.heading(on, heading)
+        console.bullets(on, points, style)
 
 
-def _controls(console: Console, report: Report) -> None:
+def _controls(on: Console, report: Report) -> None:
     if report.checks:
-        _list(
-            console, controls.HEADING, [controls.outcome(report.checks), *shortened(controls.sentences(report.checks), "control")]
-        )
+        told = shortened(controls.sentences(report.checks), "control")
+        _list(on, controls.HEADING, [controls.outcome(report.checks), *told])
 
 
-def _stopped(console: Console, report: Report) -> None:
+def _stopped(on: Console, report: Report) -> None:
     if looks.may_stop(report):
-        _list(console, looks.HEADING, [*filter(None, [looks.plan(report.header, report.decisions)]), *looks.points(report)])
+        _list(on, looks.HEADING, [*filter(None, [looks.plan(report.header, report.decisions)]), *looks.points(report)])
 
 
-def _paragraph(console: Console, text: str, style: str) -> None:
-    if text:
-        console.print(Text(plain(text), style=style))
-
-
-def _table(console: Console, table: Table, report: Report) -> None:
-    console.print()
-    console.print(Text(notes.title(table, report), style="bold underline"))
-    _paragraph(console, notes.own_answer(table, report), "")
-    grid = _fitting(_printable(results(table, report, full=False), console.width), console.width, table)
+def _table(on: Console, table: Table, report: Report) -> None:
+    console.heading(on, notes.title(table, report))
+    console.paragraph(on, notes.own_answer(table, report))
+    grid = results(table, report, full=False)
     if grid.rows:
-        console.print(_layout(grid))
+        console.table(on, grid, _least_needed(grid, table), parts=console.PARTS_OF_NAMES, shortest=console.LONGEST_NAME)
     told = remarks.remarks(notes.shown(table), ranks=not table.rate_percent, most_names=MOST_ITEMS)
-    _bullets(console, [*notes.under_table(table, report), *map(_short, told)])
-    _list(console, effects.HEADING, list(effects.points(table)))
+    console.bullets(on, [*notes.under_table(table, report), *map(_short, told)])
+    _list(on, effects.HEADING, list(effects.points(table)))
 
 
 def _short(point: Point) -> Point:
     return replace(point, items=tuple(shortened(point.items)))
 
 
-def _bullets(console: Console, points: Iterable[Point | str]) -> None:
-    for point in points:
-        text, items = (point, ()) if isinstance(point, str) else (point.text, point.items)
-        for indent, line in ((1, text), *((2, item) for item in items)):
-            console.print(Padding(Text(plain(line), style="dim"), (0, 0, 0, indent * _GAP)))
+def _least_needed(grid: Grid, table: Table) -> tuple[str, ...]:
+    unflagged = ("flags",) if all(row[-1] == remarks.NO_FLAGS for row in grid.rows) else ()
+    return (*unflagged, *(_LEAST_NEEDED_OPEN if table.rate_percent else _LEAST_NEEDED))
 
 
-def _printable(grid: Grid, width: int) -> Grid:
-    longest = min(_LONGEST_NAME, width // 2)
-    return Grid(columns=grid.columns, rows=tuple(tuple(_folded(plain(value), longest) for value in row) for row in grid.rows))
-
-
-def _folded(text: str, longest: int) -> str:
-    """Break a long name where one of its parts begins, so that it leaves room for the numbers beside it."""
-    lines = [""]
-    for part in _PARTS.split(text):
-        lines = [*lines, part] if cell_len(lines[-1] + part) > longest and lines[-1] else [*lines[:-1], lines[-1] + part]
-    return "\n".join(lines)
-
-
-def _fitting(grid: Grid, width: int, table: Table) -> Grid:
-    unflagged = ["flags"] if all(row[-1] == remarks.NO_FLAGS for row in grid.rows) else []
-    for header in (*unflagged, *(_LEAST_NEEDED_OPEN if table.rate_percent else _LEAST_NEEDED)):
-        if _wide(grid) <= width:
-            break
-        grid = _without(grid, header)
-    return grid
-
-
-def _wide(grid: Grid) -> int:
-    columns = zip((column.header for column in grid.columns), *grid.rows, strict=True)
-    return sum(max(cell_len(line) for value in column for line in value.split("\n")) + _GAP for column in columns) - _GAP
-
-
-def _without(grid: Grid, header: str) -> Grid:
-    kept = [index for index, column in enumerate(grid.columns) if column.header != header]
-    return Grid(
-        columns=tuple(grid.columns[index] for index in kept),
-        rows=tuple(tuple(row[index] for index in kept) for row in grid.rows),
-    )
-
-
-def _layout(grid: Grid) -> Layout:
-    layout = Layout(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), header_style="bold")
-    for column in grid.columns:
-        layout.add_column(Text(column.header), justify="right" if column.right else "left", overflow="fold")
-    for row in grid.rows:
-        layout.add_row(*map(Text, row))
-    return layout
-
-
-def _not_measured(console: Console, rows: tuple[Summary, ...]) -> None:
-    if rows:
-        console.print()
-        console.print(Text("Not measured", style="bold underline"))
-    for row in rows:
-        console.print(Padding(Text(plain(f"{row.planned.cell.id}: {row.status}: {row.reason}")), (0, 0, 0, _GAP)))
+def _not_measured(on: Console, rows: tuple[Summary, ...]) -> None:
+    _list(on, "Not measured", [f"{row.planned.cell.id}: {row.status}: {row.reason}" for row in rows], style="")
