@@ -22,12 +22,19 @@ def with_duplicate(plan: Plan, missing: Collection[str] = ()) -> Plan:
     """
     cells = tuple(cell for cell in plan.cells if not cell.duplicate)
     ranked = [cell for cell in cells if not cell.load.rate_percent]
-    driven = [cell for cell in ranked if cell.load.generator not in missing]
-    if plan.rounds < MIN_ROUNDS or len(ranked) < FEWEST_CELLS or not driven:
+    chosen = choose(replace(plan, cells=cells), missing)
+    if plan.rounds < MIN_ROUNDS or len(ranked) < FEWEST_CELLS or chosen is None:
         return replace(plan, cells=cells)
-    chosen = Random(f"{plan.seed}/again").choice(_fit(plan, driven))  # noqa: S311 - a reproducible choice, not a secret
     place = cells.index(chosen) + 1
     return replace(plan, cells=(*cells[:place], replace(chosen, duplicate=True), *cells[place:]))
+
+
+def choose(plan: Plan, missing: Collection[str] = ()) -> Cell | None:
+    """Choose by the seed the cell of a closed loop to be measured twice; None when the generators of all are `missing`."""
+    driven = [cell for cell in plan.cells if not cell.load.rate_percent and cell.load.generator not in missing]
+    if not driven:
+        return None
+    return Random(f"{plan.seed}/again").choice(_fit(plan, driven))  # noqa: S311 - a reproducible choice, not a secret
 
 
 def _fit(plan: Plan, driven: Sequence[Cell]) -> list[Cell]:

@@ -38,16 +38,35 @@ def preparation_s(plan: Plan) -> float:
 
 
 def estimate_s(plan: Plan) -> float:
-    """Return how long the run takes, in seconds, if nothing has to be repeated: no more than its budget, if any."""
-    whole = preparation_s(plan) + steps_s(plan.cells, plan.rounds)
+    """Return how long the run takes, in seconds, if nothing has to be repeated: no more than its budget, if any.
+
+    Of a check that is its first stage, behind which it ends as a rule; see confirmation_s.
+    """
+    whole = preparation_s(plan) + steps_s(plan.cells, first_rounds(plan))
     return min(whole, float(plan.budget_s)) if plan.budget_s else whole
 
 
+def first_rounds(plan: Plan) -> int:
+    """Return the rounds of the first stage of a check, of anything else all rounds."""
+    return plan.looks[0].round if plan.trial is not None and plan.looks else plan.rounds
+
+
+def confirmation_s(plan: Plan) -> float:
+    """Return how long the second stage of a check takes per pair of cells that the first one flags, in seconds, on average."""
+    cells = [cell for cell in plan.cells if not cell.duplicate]
+    pairs = len({cell.pair for cell in cells})
+    return steps_s(cells, plan.rounds - first_rounds(plan)) / pairs
+
+
 def steps_expected(run: Run) -> int:
-    """Count the steps that a run has if nothing more is left out: those within its budget, and more once it goes on with them."""
+    """Count the steps that a run has if nothing more is left out: those within its budget, and more once it goes on with them.
+
+    Of a check these are the steps of its first stage, until that has flagged something.
+    """
     looks, decided = run.header.looks, {decision.round for decision in run.decisions}
     # The last of three looks lies beyond the budget, see sequence.plan_looks.
-    within = looks[-2].round if len(looks) == MOST_LOOKS and looks[-2].round not in decided else run.header.rounds
+    open_end = len(looks) > 1 and (run.header.trial is not None or len(looks) == MOST_LOOKS)
+    within = looks[-2].round if open_end and looks[-2].round not in decided else run.header.rounds
     return sum(min(within, run.rounds_of(planned.cell)) for planned in run.header.cells)
 
 

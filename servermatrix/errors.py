@@ -54,6 +54,10 @@ class Unfit(MatrixError):
     exit_code = Exit.UNFIT
 
 
+class NotInstalled(Unfit):
+    """The requirements of one side of a check cannot be installed."""
+
+
 class NothingSelected(MatrixError):
     """The selection leaves no cell, or there is no stored run to read."""
 

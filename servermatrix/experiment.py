@@ -7,31 +7,26 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Generator as Records
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from servermatrix import store
 from servermatrix.analysis.analyse import analyse
+from servermatrix.analysis.regress import judge
 from servermatrix.contracts import LoadGenerator
 from servermatrix.errors import Exit, MatrixError, Unfit
-from servermatrix.generators import Generator
 from servermatrix.header import check_same, describe
 from servermatrix.measure import run as measuring
-from servermatrix.measure.bench import Bench, Driver
-from servermatrix.measure.certificate import make_certificate
 from servermatrix.measure.course import Course, Found
-from servermatrix.measure.host import layout_of
-from servermatrix.measure.probe import Patience, free_port, port_is_free
 from servermatrix.measure.process import Guard, adopt_orphans
-from servermatrix.measure.quiet import nobody
-from servermatrix.model import ENCRYPTED, Cause, Failed, Passed, Plan, Report, Run, RunHeader, Step
+from servermatrix.model import Cause, CheckReport, Failed, Passed, Plan, Report, Run, RunHeader, Step
 from servermatrix.prepare import Prepared, Setup
-from servermatrix.render.document import to_json
-from servermatrix.render.markdown import to_markdown
+from servermatrix.render import check_document, check_markdown, document, markdown
 from servermatrix.steering import steer, stored_s
 from servermatrix.store.codec import Resumed
 from servermatrix.venues import Venues, built
+from servermatrix.workbench import make_bench
 
 BYTES_PER_WINDOW = 40_000
 THREADS_OF_NUMPY = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
@@ -49,11 +44,12 @@ class Listener:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """What a run left behind."""
+    """What a run left behind; what a check found is in a report of its own kind."""
 
     folder: Path
-    report: Report
-    exit_code: Exit
+    run: Run
+    report: Report | CheckReport
+    interrupted: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,31 +100,36 @@ def _fill(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) 
             for record in records:
                 opened.writer.append(record)
                 listener.recorded(record)
-                if setup.fail_fast and isinstance(record, Failed):
+                if setup.fail_fast and isinstance(record, Failed) and record.cause is not Cause.NOISE:
                     break
     except KeyboardInterrupt:
         interrupted = True
     except Unfit as failure:
         with contextlib.suppress(MatrixError):
             _publish(setup.out, opened.writer.folder)
-        go_on = f"then go on with: python3 run_matrix.py run --resume {opened.stored.header.id}"
+        command = "run" if prepared.plan.trial is None else "check"
+        go_on = f"then go on with: python3 run_matrix.py {command} --resume {opened.stored.header.id}"
         raise Unfit(failure.message, f"{failure.tip}; {go_on}") from failure
     report = _publish(setup.out, opened.writer.folder)
-    code = Exit.INTERRUPTED if interrupted else exit_code(store.read_run(opened.writer.folder), report)
-    return Finished(folder=opened.writer.folder, report=report, exit_code=code)
+    return Finished(folder=opened.writer.folder, run=store.read_run(opened.writer.folder), report=report, interrupted=interrupted)
 
 
-def _publish(out: Path, run_folder: Path) -> Report:
+def _publish(out: Path, run_folder: Path) -> Report | CheckReport:
     report = derive(run_folder)
     store.publish(out, run_folder)
     return report
 
 
-def exit_code(run: Run, report: Report) -> Exit:
-    """Say how a run went: an unfit environment before a failed cell before a failed control; lost rounds alone are nothing."""
+def exit_code(run: Run, report: Report | CheckReport) -> Exit:
+    """Say how a run went: an unfit environment before a failed cell before a failed control; lost rounds alone are nothing.
+
+    What else a check found is for checking.exit_code to say.
+    """
     causes = {sample.cause for sample in run.samples if isinstance(sample, Failed)}
     if Cause.ENVIRONMENT in causes:
         return Exit.UNFIT
+    if isinstance(report, CheckReport):
+        return Exit.OK
     if any(cell.status == "failed" for cell in report.not_measured):
         return Exit.CELL_FAILED
     return Exit.REGRESSION if any(check.passed is Passed.NO for check in report.checks) else Exit.OK
@@ -181,59 +182,36 @@ def rehearse(header: RunHeader, plan: Plan, generator: LoadGenerator, model: Map
 
 
 def _venues(prepared: Prepared, setup: Setup, listener: Listener) -> Venues:
-    """Find or make the interpreters; a simulation needs none."""
+    """Find or make the interpreters; a simulation needs none. Raises NotInstalled where a side of a check has none."""
     if prepared.simulation is not None:
         return Venues(by_want={})
-    return built(prepared.servers, prepared.plan.cells, setup.python, listener.preparing)
+    venues = built(prepared.servers, prepared.plan.cells, setup.python, listener.preparing)
+    venues.check_sides()
+    return venues
 
 
-def make_bench(
-    prepared: Prepared, setup: Setup, venues: Venues, guard: Guard, logs: Path, *, tell: Callable[[str], None] = nobody
-) -> Bench:
-    """Put together what all starts of a plan share; `tell` says a sentence to whoever watches."""
-    plan = prepared.plan
-    encrypted = any(cell.protocol in ENCRYPTED for cell in plan.cells)
-    return Bench(
-        venues=venues.by_want,
-        servers=prepared.servers,
-        apps={app.name: app for app in plan.apps},
-        witness=prepared.witness,
-        drivers={name: _driver(generator) for name, generator in prepared.generators.items()},
-        guard=guard,
-        logs=logs.resolve(),
-        noise=plan.noise,
-        certificate=make_certificate() if encrypted else None,
-        layout=layout_of(setup.pin, plan.cells),
-        patience=Patience(ready_s=setup.ready_s),
-        tell=tell,
-        pick_port=fixed_port(setup.port) if setup.port else free_port,
-    )
-
-
-def _driver(generator: Generator) -> Driver:
-    missing = f"{generator.missing}; {generator.tip}" if generator.missing else ""
-    return Driver(plugin=generator.plugin, program=generator.program, env=generator.env, missing=missing)
-
-
-def fixed_port(port: int) -> Callable[[str], int]:
-    """Return a chooser that always chooses this port; Unfit when somebody has it."""
-
-    def choose(host: str) -> int:
-        if not port_is_free(host, port):
-            raise Unfit(f"port {port} is taken by another program", "end that program, or leave --port out")
-        return port
-
-    return choose
-
-
-def derive(run_folder: Path) -> Report:
-    """Make the reports of a run from its stored facts: the same facts give the same bytes."""
-    report = analyse(store.read_run(run_folder))
-    for name, text in (("report.md", to_markdown(report)), ("report.json", to_json(report))):
+def derive(run_folder: Path) -> Report | CheckReport:
+    """Make the reports of a run, or of a check, from its stored facts: the same facts give the same bytes."""
+    report = read_report(run_folder)
+    for name, text in _forms(report):
         place = run_folder / name
         if not place.exists() or place.read_text(encoding="utf-8") != text:
             store.write_report(run_folder, name, text)
     return report
+
+
+def read_report(path: Path, reference: str | None = None) -> Report | CheckReport:
+    """Make the report of a stored run, seen from a `reference` if there is one, or of a check with what it was put down to."""
+    run = store.read_run(path)
+    if run.header.trial is None:
+        return analyse(run, reference)
+    return replace(judge((run,)), attribution=store.read_attribution(path))
+
+
+def _forms(report: Report | CheckReport) -> tuple[tuple[str, str], ...]:
+    if isinstance(report, CheckReport):
+        return ("report.md", check_markdown.to_markdown(report)), ("report.json", check_document.to_json(report))
+    return ("report.md", markdown.to_markdown(report)), ("report.json", document.to_json(report))
 
 
 def _now() -> datetime:

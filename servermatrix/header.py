@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import replace
@@ -10,17 +11,20 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from servermatrix import __version__, store
+from servermatrix import __version__, pins, plugins, store
 from servermatrix.contracts import BACKLOG, GRACEFUL_S, KEEP_ALIVE_S, Launch, LoadGenerator, Shot
 from servermatrix.errors import Unfit
 from servermatrix.measure.bench import HOST, Wanted, wanted
+from servermatrix.measure.code import code_state
 from servermatrix.measure.host import fingerprint, git_state, layout_of
 from servermatrix.measure.window import TIMEOUT_SPARE_S
-from servermatrix.model import ENCRYPTED, HTTP2, App, Cell, Host, Load, Plan, PlannedCell, RunHeader
+from servermatrix.model import ENCRYPTED, HTTP2, App, Cell, Host, Load, Plan, PlannedCell, RunHeader, Side, Trial
 from servermatrix.prepare import Prepared, Setup
 from servermatrix.venues import Venues
 
 SHOWN_PORT = 8000
+CODE = "code of "
+CHANGED = re.compile(r"\+(?=,|$)")
 
 
 def describe(prepared: Prepared, setup: Setup, venues: Venues, now: datetime) -> RunHeader:
@@ -40,11 +44,40 @@ def describe(prepared: Prepared, setup: Setup, venues: Venues, now: datetime) ->
         cells=planned_cells(prepared, venues),
         excluded=plan.excluded,
         apps=plan.apps,
-        settings=setup.stored(),
+        settings=(*setup.stored(), *prepared.settings, *code_of(plan)),
         equalised=() if prepared.simulation else tuple(equalised(plan)),
         looks=plan.looks,
         budget_s=plan.budget_s,
+        trial=None if plan.trial is None else tried(plan.trial, venues),
     )
+
+
+def tried(trial: Trial, venues: Venues) -> Trial:
+    """Return what a check tries with what was found of both sides: all that is installed, and the state of its app's folder."""
+
+    def found(side: Side) -> Side:
+        venue = venues.of_side(side.name)
+        # In a simulation nothing is installed: what is pinned stands for it.
+        versions = tuple(pins.pinned(side.requires)) if venue is None else venue.contents
+        return replace(side, versions=versions, git=_state(Path(side.app_dir)) if side.app_dir else "")
+
+    return replace(trial, baseline=found(trial.baseline), candidate=found(trial.candidate))
+
+
+def _state(folder: Path) -> str:
+    """Tell a state of a folder of an app from others: by its commit, where there is one, and by what its files hold."""
+    return ", ".join(filter(None, (git_state(folder), code_state(folder))))
+
+
+def code_of(plan: Plan) -> Iterator[tuple[str, str]]:
+    """Yield the state of the folder of every app that is the user's, as it is stored for those who want to go on.
+
+    In a check whose sides have folders of their own nothing is imported from there.
+    """
+    apps = () if plan.trial is not None and plan.trial.baseline.app_dir else plan.apps
+    for app in apps:
+        if app.folder != str(plugins.builtin_root()):
+            yield f"{CODE}{app.name}", code_state(Path(app.folder))
 
 
 def equalised(plan: Plan) -> Iterator[str]:
@@ -135,11 +168,26 @@ def check_same(stored: RunHeader, now: RunHeader) -> None:
         ("the machine", replace(stored.host, pinned=""), replace(now.host, pinned="")),
         ("how the cores are split", _split(stored.host), _split(now.host)),
         ("the installed versions", stored.versions, now.versions),
+        ("what one of the sides has installed, or the code of its app,", _settled(stored.trial), _settled(now.trial)),
+        ("the code of the app", _code(stored), _code(now) if _code(stored) else {}),
         ("the load generators", stored.generators, now.generators),
     )
     for what, before, after in pairs:
         if before != after:
             raise Unfit(f"{what} changed since run {stored.id} began", "start a new run: leave --resume out")
+
+
+def _settled(trial: Trial | None) -> Trial | None:
+    """Return what may not change of a trial: not that a folder has changes beside its commit: reports may be written there."""
+    if trial is None:
+        return None
+    baseline, candidate = (replace(side, git=CHANGED.sub("", side.git)) for side in (trial.baseline, trial.candidate))
+    return replace(trial, baseline=baseline, candidate=candidate)
+
+
+def _code(header: RunHeader) -> dict[str, str]:
+    """Return what a header says of the code of the apps; nothing in a run that was stored before that was looked at."""
+    return {name: state for name, state in header.settings if name.startswith(CODE)}
 
 
 def _split(host: Host) -> str:

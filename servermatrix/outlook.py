@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from servermatrix.analysis.stats import rounds_needed
 from servermatrix.duplicate import measured_twice
-from servermatrix.effort import estimate_s, largest_table
+from servermatrix.effort import confirmation_s, estimate_s, first_rounds, largest_table
 from servermatrix.model import Plan
 
 
@@ -16,7 +16,8 @@ class Outlook:
 
     `cells` are those of closed loops, `open_cells` those at a fixed rate; `twice` is the id of the one that is measured twice,
     empty where none is, and it counts once. `steps` are the starts of all rounds, and `looks` the rounds after which a run with a
-    budget may leave cells out or end.
+    budget may leave cells out or end. Of a check `cells` are pairs, `steps` and `seconds` those of its first stage, and
+    `confirmation_s` is what each flagged pair adds in the second one.
     """
 
     seconds: float
@@ -27,19 +28,22 @@ class Outlook:
     largest_table: int
     rounds_needed: int
     looks: tuple[int, ...] = ()
+    confirmation_s: float = 0.0
 
 
 def outlook(plan: Plan) -> Outlook:
     """Look ahead at a plan."""
     largest, twice = largest_table(plan), measured_twice(plan)
     opened = sum(cell.load.rate_percent > 0 for cell in plan.cells)
+    cells = len(plan.cells) - opened - (twice is not None)
     return Outlook(
         seconds=estimate_s(plan),
-        cells=len(plan.cells) - opened - (twice is not None),
+        cells=cells if plan.trial is None else len({cell.pair for cell in plan.cells}),
         open_cells=opened,
         twice=twice.id if twice else "",
-        steps=len(plan.cells) * plan.rounds,
+        steps=len(plan.cells) * first_rounds(plan),
         largest_table=largest,
         rounds_needed=rounds_needed(largest * (largest - 1) // 2),
         looks=tuple(look.round for look in plan.looks),
+        confirmation_s=confirmation_s(plan),
     )

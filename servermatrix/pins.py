@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
@@ -19,7 +19,7 @@ def read_set(text: str) -> tuple[str, ...]:
     Raises ValueError with a sentence for what is no requirement, for a name that is there twice, and for addresses, paths and
     conditions: what an address leads to can change unseen, and a condition may leave nothing to compare a version with.
     """
-    read = [_read(word) for word in text.split()]
+    read = [read_one(word) for word in text.split()]
     names = [name for name, _ in read]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -27,8 +27,8 @@ def read_set(text: str) -> tuple[str, ...]:
     return tuple(spelling for _, spelling in sorted(read))
 
 
-def _read(word: str) -> tuple[str, str]:
-    """Return the canonical name and spelling of one requirement."""
+def read_one(word: str) -> tuple[str, str]:
+    """Return the canonical name and spelling of one requirement; raises ValueError as read_set does."""
     try:
         wanted = Requirement(word)
     except InvalidRequirement as failure:
@@ -62,6 +62,13 @@ def in_force(constraints: str, requires: Iterable[str]) -> tuple[str, ...]:
     lines = (line.partition("#")[0].strip() for line in constraints.splitlines())
     pins = sorted({canonical(line) for line in lines if line})
     return tuple(pin for pin in pins if canonicalize_name(Requirement(pin).name) not in given)
+
+
+def pinned(requires: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """Yield (name, version) of the requirements that name one exact version."""
+    for wanted in map(Requirement, requires):
+        if exact := PINNED.fullmatch(str(wanted.specifier)):
+            yield canonicalize_name(wanted.name), exact[1]
 
 
 def broken_pins(
@@ -99,3 +106,12 @@ def _meets(found: str, specifier: SpecifierSet) -> bool:
         return specifier.contains(Version(found), prereleases=True)
     except InvalidVersion:
         return not specifier or str(specifier) in {f"=={found}", f"==={found}"}
+
+
+def exact(name: str, version: str) -> str:
+    """Pin a package to a version; what is no version by the rules is only ever equal to itself, which pip writes with ===."""
+    try:
+        Version(version)
+    except InvalidVersion:
+        return f"{name}==={version}"
+    return f"{name}=={version}"

@@ -60,13 +60,14 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A plan with all that it needs; `generators` are those that drive its cells, by name."""
+    """A plan with all that it needs; `generators` are those that drive its cells, by name, `settings` are stored besides."""
 
     plan: Plan
     servers: Mapping[str, Server]
     apps: Mapping[str, App]
     witness: App
     generators: Mapping[str, Generator]
+    settings: tuple[tuple[str, str], ...] = ()
 
     @property
     def simulation(self) -> LoadGenerator | None:
@@ -197,6 +198,7 @@ def prepare_stored(header: RunHeader, plugin_folders: tuple[Path, ...]) -> Prepa
         noise=header.noise,
         looks=header.looks,
         budget_s=header.budget_s,
+        trial=header.trial,
     )
     for cell in stored.cells:
         if cell.server not in servers:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,16 +12,19 @@ from packaging.requirements import Requirement
 
 from servermatrix import plugins
 from servermatrix.contracts import Server
-from servermatrix.errors import Unfit
+from servermatrix.errors import NotInstalled, Unfit
 from servermatrix.measure import environment_cache, interpreters
-from servermatrix.measure.bench import Venue, Wanted, launch_of, wanted
+from servermatrix.measure.bench import Venue, Wanted, needs_of, wanted
 from servermatrix.measure.environment_cache import python_of
-from servermatrix.measure.environments import distributions, installed
+from servermatrix.measure.environments import contents, distributions, installed, requirements_of
 from servermatrix.measure.interpreters import Interpreter
-from servermatrix.model import Cell
+from servermatrix.model import BASELINE, CANDIDATE, Cell
 from servermatrix.prepare import shown_path, tools_folder
 
+# What each installed package requires, as its metadata spells it, by canonical name.
+Needs = Mapping[str, Sequence[str]]
 CONSTRAINTS = "constraints.txt"
+SIDES = (BASELINE, CANDIDATE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,13 +39,29 @@ class Venues:
         return "python" if venue is None else shown_path(venue.path)
 
     def versions(self) -> Iterator[tuple[str, str]]:
-        """Yield what is installed, (name, version), each once; what is in an environment of its own is named after that."""
+        """Yield what is installed, (name, version), each once; what is in an environment of its own is named after that.
+
+        In a check that is the side, whose requirements may be a hundred.
+        """
         found: dict[tuple[str, str], None] = {}
-        for (_, python, requires), venue in self.by_want.items():
-            own = "".join([f"@{python}" if python else "", *(f"+{each}" for each in requires)])
+        for (whose, python, requires), venue in self.by_want.items():
+            of_set = [whose] if whose in SIDES and requires else [f"+{each}" for each in requires]
+            own = "".join([f"@{python}" if python else "", *of_set])
             named = f" ({own})" if own else ""
             found.update(((f"{name}{named}", version), None) for name, version in venue.versions.items() if version)
         yield from found
+
+    def of_side(self, name: str) -> Venue | None:
+        """Return what one side of a check runs in, None where nothing is started."""
+        return next((venue for (whose, _, _), venue in self.by_want.items() if whose == name), None)
+
+    def check_sides(self) -> None:
+        """Raise NotInstalled when the environment of a side is not to be had: a check of one side alone would say nothing."""
+        for name in SIDES:
+            venue = self.of_side(name)
+            if venue is not None and venue.failure:
+                tip = f"mend --{name}, or name another Python with -s python=VERSION; nothing was measured"
+                raise NotInstalled(f"there is no environment for the {name}: {venue.failure}", tip)
 
 
 def built(servers: Mapping[str, Server], cells: Iterable[Cell], python: str, tell: Callable[[str], None]) -> Venues:
@@ -56,7 +75,8 @@ def built(servers: Mapping[str, Server], cells: Iterable[Cell], python: str, tel
     if not shared:
         return Venues(by_want=own)
     versions = installed(python, distributions(text for needs in shared.values() for text in needs))
-    return Venues(by_want={**dict.fromkeys(shared, Venue(path=python, versions=versions)), **own})
+    everything = tuple(contents(python).items()) if any(whose in SIDES for whose, _, _ in shared) else ()
+    return Venues(by_want={**dict.fromkeys(shared, Venue(path=python, versions=versions, contents=everything)), **own})
 
 
 def foreseen(servers: Mapping[str, Server], cells: Iterable[Cell], python: str) -> Venues:
@@ -78,6 +98,19 @@ class _Lost:
 
     wished: str
     failure: str
+
+
+def needs_of_sides(servers: Mapping[str, Server], cells: Iterable[Cell], python: str) -> tuple[Needs, Needs]:
+    """Return what the packages of the baseline and of the candidate require; nothing where that cannot be told."""
+    there = foreseen(servers, cells, python)
+    found: list[Needs] = []
+    for name in SIDES:
+        venue = there.of_side(name)
+        try:
+            found.append({} if venue is None else requirements_of(venue.path))
+        except Unfit:
+            found.append({})
+    return found[0], found[1]
 
 
 def _finder() -> Callable[[str], Interpreter | _Lost]:
@@ -102,9 +135,7 @@ def _needed(servers: Mapping[str, Server], cells: Iterable[Cell]) -> dict[Wanted
     """Collect what the cells of each venue need, each requirement once."""
     found: dict[Wanted, dict[str, None]] = defaultdict(dict)
     for cell in {(wanted(each), each.options, each.protocol, each.workers): each for each in cells}.values():
-        server = servers[cell.server]
-        launch = launch_of(cell, python="python", target="app:app", port=0, folder=".")
-        found[wanted(cell)].update(dict.fromkeys((*server.requires, *server.needs(launch))))
+        found[wanted(cell)].update(dict.fromkeys(needs_of(cell, servers[cell.server])))
     return {want: tuple(needs) for want, needs in found.items()}
 
 
@@ -135,12 +166,15 @@ def _made(want: Wanted, needs: tuple[str, ...], python: Interpreter | _Lost, tel
         return Venue(path=python.wished, failure=python.failure)
     specified, folder = _specified(want, needs, python), environments_folder()
     if environment_cache.known(specified, folder) is None:
-        tell(f"making an environment for {want[0]}: {specified.label}; only this once")
+        whose = f"the {want[0]}" if want[0] in SIDES else want[0]
+        tell(f"making an environment for {whose}: {specified.label}; only this once")
     made = environment_cache.ensure(specified, folder)
     if isinstance(made, environment_cache.Unmade):
         return Venue(path=python_of(specified, folder), failure=made.sentence)
     versions = {"python": python.version, **_told(dict(made.versions), (*needs, *specified.requires))}
-    return Venue(path=made.python, versions=versions, pins=specified.requires, constraints=specified.in_force)
+    return Venue(
+        path=made.python, versions=versions, pins=specified.requires, constraints=specified.in_force, contents=made.versions
+    )
 
 
 def _told(versions: Mapping[str, str], needs: tuple[str, ...]) -> dict[str, str | None]:

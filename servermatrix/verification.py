@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from servermatrix import store
-from servermatrix.experiment import make_bench
 from servermatrix.measure.process import Guard, adopt_orphans
 from servermatrix.measure.verify import suspects, verify
 from servermatrix.model import Cell, Verified
 from servermatrix.prepare import Prepared, Setup, Wishes
 from servermatrix.venues import built
+from servermatrix.workbench import make_bench
 
 LOGS = "verify"
 

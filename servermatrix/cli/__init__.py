@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shlex
 import sys
 import tempfile
 import traceback
@@ -20,12 +21,19 @@ COMMANDS = {
     "run": "Measure the cells of the matrix and print the tables.",
     "plan": "Print every cell with its command, what is excluded and why.",
     "verify": "Start every setting once, without load, and say what really ran.",
+    "check": "Compare two sides in one run and say what regressed.",
+    "compare": "Compare two stored runs, cell by cell.",
+    "trend": "Print and draw the last nights of a history.",
+    "accept": "Make the candidate of a check the baseline.",
+    "merge": "Judge the shards of a check as one night.",
+    "github": "Tell GitHub what a check found.",
     "report": "Make reports again from stored runs.",
     "doctor": "Say what is installed, what is missing and what to type.",
     "init": "Write a commented matrix.yaml into the current folder.",
     "schema": "Print the JSON Schema of matrix.yaml.",
     "selftest": "Run lint, types and every test of this project.",
 }
+GIVEN = "SERVERMATRIX_ARGS"
 OWN_OPTIONS = frozenset({"--help", "-h", "--version"})
 
 
@@ -63,15 +71,30 @@ class Commands(click.Group):
 def cli() -> None:
     """Which Python web server, with which settings, for this app on this machine.
 
-    Without a command: run. Exit codes: 0 fine, 2 usage or configuration, 3 environment unfit, 4 a cell failed,
-    5 nothing selected, 70 a bug of ours, 130 interrupted.
+    Without a command: run. Exit codes: 0 fine, 1 a confirmed regression, 2 usage or configuration, 3 environment unfit,
+    4 a cell failed, 5 nothing selected or no baseline, 6 inconclusive where that was to fail, 70 a bug of ours, 130 interrupted.
     """
 
 
 def main() -> None:
     """Run a command and end with its exit code: the one place where failures become sentences."""
     interrupts.listen()
+    try:
+        # Into sys.argv, which is what a run stores; out of the environment, for no process of ours has to see it.
+        sys.argv[1:] = with_given(sys.argv[1:], os.environ.pop(GIVEN, ""))
+    except ValueError as problem:
+        click.echo(f"error: {GIVEN} cannot be split into words: {problem}\nquote it as for a shell", err=True)
+        sys.exit(Exit.USAGE)
     sys.exit(guarded(sys.argv[1:]))
+
+
+def with_given(args: list[str], given: str) -> list[str]:
+    """Put further words behind the command; they are split as a shell does, and nothing in them is expanded.
+
+    What was typed comes after them, so that it counts where both say the same. Raises ValueError for a quote without its end.
+    """
+    command = 1 if args and not args[0].startswith("-") else 0
+    return [*args[:command], *shlex.split(given), *args[command:]]
 
 
 def guarded(args: list[str]) -> int:

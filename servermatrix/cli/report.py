@@ -8,10 +8,10 @@ from pathlib import Path
 import click
 
 from servermatrix import experiment, store
-from servermatrix.analysis.analyse import analyse
 from servermatrix.cli.show import AS_JSON, show
-from servermatrix.model import Report
-from servermatrix.render import document
+from servermatrix.errors import UsageProblem
+from servermatrix.model import CheckReport, Report
+from servermatrix.render import check_document, document
 
 
 @click.command()
@@ -28,14 +28,21 @@ def report(runs: tuple[str, ...], *, out: Path, as_json: bool, as_markdown: bool
     """Make reports again from stored runs: ids, folders, or latest. --json prints a list of documents for several."""
     reports = [_made_again(store.find_run(name, out), reference) for name in runs or ("latest",)]
     if as_json and len(reports) > 1:
-        click.echo(json.dumps([document.to_document(each) for each in reports], indent=2, allow_nan=False))
+        click.echo(json.dumps([json.loads(_document(each)) for each in reports], indent=2, allow_nan=False))
         return
     for each in reports:
         show(each, as_json=as_json, as_markdown=as_markdown)
 
 
-def _made_again(folder: Path, reference: str | None) -> Report:
+def _document(report: Report | CheckReport) -> str:
+    return check_document.to_json(report) if isinstance(report, CheckReport) else document.to_json(report)
+
+
+def _made_again(folder: Path, reference: str | None) -> Report | CheckReport:
     """Make a report from stored facts, and its files too unless it is seen from another reference."""
     if reference is None and folder.is_dir():
-        experiment.derive(folder)
-    return analyse(store.read_run(folder), reference)
+        return experiment.derive(folder)
+    report = experiment.read_report(folder, reference)
+    if reference is not None and isinstance(report, CheckReport):
+        raise UsageProblem(f"{folder} is a check, whose ratios are those of its two sides", "leave --reference out")
+    return report

@@ -9,8 +9,8 @@ import click
 from servermatrix import experiment, store
 from servermatrix.cli.live import Progress
 from servermatrix.cli.selectors import conducting, selecting, typed_besides
-from servermatrix.cli.show import AS_JSON, show, tell
-from servermatrix.errors import UsageProblem
+from servermatrix.cli.show import AS_JSON, announce, show, tell
+from servermatrix.errors import Exit, UsageProblem
 from servermatrix.outlook import outlook
 from servermatrix.prepare import Prepared, Setup, Wishes, prepare, prepare_stored, stored_setup
 from servermatrix.render import planned
@@ -35,20 +35,12 @@ def run(wishes: Wishes, setup: Setup, *, resume: str | None, as_json: bool, quie
             finished = _go_on(wishes, setup, resume, progress)
     show(finished.report, as_json=as_json, as_markdown=verbose)
     tell(f"report: {finished.folder / 'report.md'}")
-    sys.exit(finished.exit_code)
+    sys.exit(Exit.INTERRUPTED if finished.interrupted else experiment.exit_code(finished.run, finished.report))
 
 
 def _prepared(wishes: Wishes, setup: Setup) -> Prepared:
     prepared = prepare(wishes)
-    simulated = prepared.simulation is not None
-    if simulated != bool(setup.model):
-        lacking = "needs a model to answer from" if simulated else "measures and takes no model"
-        raise UsageProblem(
-            f"the generator {listed(prepared.generators)} {lacking}", "give both or neither: --load fake --fake FILE"
-        )
-    for generator in prepared.generators.values():
-        for notice in filter(None, (generator.notice, generator.missing and f"{generator.missing}; {generator.tip}")):
-            tell(notice)
+    announce(prepared, setup)
     tell(planned.announcement(outlook(prepared.plan), prepared.plan.rounds))
     return prepared
 
@@ -58,5 +50,7 @@ def _go_on(wishes: Wishes, setup: Setup, resume: str, progress: Progress) -> exp
         raise UsageProblem(f"--resume goes on as the run began; it cannot be changed with {listed(refused)}", "leave that out")
     folder = store.find_run(resume, setup.out)
     header = store.read_run(folder).header
+    if header.trial is not None:
+        raise UsageProblem(f"run {header.id} is a check", f"go on with: python3 run_matrix.py check --resume {header.id}")
     prepared = prepare_stored(header, wishes.plugin_folders)
     return experiment.go_on(prepared, stored_setup(header, setup), progress.listener, folder)

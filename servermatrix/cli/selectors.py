@@ -20,7 +20,7 @@ from servermatrix.errors import UsageProblem
 from servermatrix.model import App, Expect, Request
 from servermatrix.prepare import Setup, Wishes
 
-SELECTORS = (
+WHICH = (
     click.option(
         "--matrix", type=click.Path(path_type=Path), help="Configuration; default: ./matrix.yaml, else the shipped one."
     ),
@@ -33,21 +33,29 @@ SELECTORS = (
         help="Keep the cells whose id matches (* and ?), a rate with its closed loop; repeatable.",
     ),
     click.option("-s", "sets", multiple=True, type=Axis(), help="Set an axis or a server option for this run; repeatable."),
-    click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="Starts of every server."),
+)
+ROUNDS = click.option("--rounds", type=click.IntRange(min=1), metavar="N", help="Starts of every server.")
+HOW = (
     click.option("--duration", type=Seconds(), help="Length of a window, whole seconds."),
     click.option("--warmup", type=Seconds(), help="Load before the windows, not measured."),
     click.option("--windows", type=click.IntRange(min=1), metavar="N", help="Windows measured in every start."),
     click.option("--connections", type=Counts(), help="Open connections, in all."),
     click.option("--threads", type=click.IntRange(min=1), metavar="N", help="Threads of the generator, sharing the connections."),
     click.option("--seed", type=int, metavar="N", help="Seed of the order of the rounds."),
-    click.option(
-        "--budget",
-        type=Seconds(),
-        help="Time to fill with rounds: looks after fixed rounds, drops clear losers, stops when the groups are resolved.",
-    ),
+)
+BUDGET = click.option(
+    "--budget",
+    type=Seconds(),
+    help="Time to fill with rounds: looks after fixed rounds, drops clear losers, stops when the groups are resolved.",
+)
+WITH_WHAT = (
     click.option("--load", "generator", metavar="NAME", help="Load generator; default: wrk for HTTP/1.1, h2load for HTTP/2."),
     click.option("--runners", multiple=True, type=click.Path(path_type=Path), metavar="DIR", help="More plug-ins; repeatable."),
 )
+
+# A check has rounds of its own, in two stages, and no budget.
+SELECTORS = (*WHICH, ROUNDS, *HOW, BUDGET, *WITH_WHAT)
+SELECTORS_OF_PAIRS = (*WHICH, *HOW, *WITH_WHAT)
 
 OWN_APP = (
     click.option("--app", "target", metavar="MODULE:ATTR", help="Measure your own ASGI app."),
@@ -79,6 +87,16 @@ CONDUCT = (
 
 def selecting(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the selectors of cells, which reach it as one `wishes`."""
+    return _with(SELECTORS, _with_app(_with_wishes(command)))
+
+
+def selecting_pairs(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the selectors of cells without those that say how many rounds there are."""
+    return _with(SELECTORS_OF_PAIRS, _with_app(_with_wishes(command)))
+
+
+def _with_wishes(command: Callable[..., None]) -> Callable[..., None]:
+    """Gather the selectors into one `wishes`."""
 
     @functools.wraps(command)
     def wrapper(
@@ -87,17 +105,17 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
         profile: str,
         keep: tuple[str, ...],
         sets: tuple[tuple[str, tuple[str, ...]], ...],
-        rounds: int | None,
         duration: int | None,
         warmup: int | None,
         windows: int | None,
         connections: tuple[int, ...] | None,
         threads: int | None,
         seed: int | None,
-        budget: int | None,
         generator: str | None,
         runners: tuple[Path, ...],
         app: App | None,
+        rounds: int | None = None,
+        budget: int | None = None,
         **rest: object,
     ) -> None:
         overrides = Overrides(
@@ -116,7 +134,7 @@ def selecting(command: Callable[..., None]) -> Callable[..., None]:
         wishes = Wishes(matrix=matrix, profile=profile, keep=keep, overrides=overrides, plugin_folders=runners)
         command(wishes=wishes, **rest)
 
-    return _with(SELECTORS, _with_app(wrapper))
+    return wrapper
 
 
 def _with_app(command: Callable[..., None]) -> Callable[..., None]:

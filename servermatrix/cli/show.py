@@ -9,21 +9,46 @@ from typing import IO
 
 import click
 
-from servermatrix.model import Report
-from servermatrix.render import document, markdown, terminal
+from servermatrix.errors import UsageProblem
+from servermatrix.model import CheckReport, Report
+from servermatrix.prepare import Prepared, Setup
+from servermatrix.render import check_document, check_markdown, check_terminal, document, markdown, terminal
+from servermatrix.suggest import listed
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-def show(report: Report, *, as_json: bool, as_markdown: bool) -> None:
+def show(report: Report | CheckReport, *, as_json: bool, as_markdown: bool) -> None:
     """Print it to standard output; no escape sequence goes anywhere but to a terminal that wants colour."""
-    if as_json:
-        click.echo(document.to_json(report), nl=False)
+    width, colour = shutil.get_terminal_size((120, 24)).columns, wants_escapes(sys.stdout)
+    if isinstance(report, CheckReport):
+        text = (
+            check_document.to_json(report)
+            if as_json
+            else check_markdown.to_markdown(report)
+            if as_markdown
+            else check_terminal.to_terminal(report, width=width, colour=colour)
+        )
+    elif as_json:
+        text = document.to_json(report)
     elif as_markdown:
-        click.echo(markdown.to_markdown(report), nl=False)
+        text = markdown.to_markdown(report)
     else:
-        width = shutil.get_terminal_size((120, 24)).columns
-        click.echo(terminal.to_terminal(report, width=width, colour=wants_escapes(sys.stdout)), nl=False)
+        text = terminal.to_terminal(report, width=width, colour=colour)
+    click.echo(text, nl=False)
+
+
+def announce(prepared: Prepared, setup: Setup) -> None:
+    """Say what is to be known of the generators before a run; UsageProblem where a model is missing or in the way."""
+    simulated = prepared.simulation is not None
+    if simulated != bool(setup.model):
+        lacking = "needs a model to answer from" if simulated else "measures and takes no model"
+        raise UsageProblem(
+            f"the generator {listed(prepared.generators)} {lacking}", "give both or neither: --load fake --fake FILE"
+        )
+    for generator in prepared.generators.values():
+        for notice in filter(None, (generator.notice, generator.missing and f"{generator.missing}; {generator.tip}")):
+            tell(notice)
 
 
 def tell(text: str) -> None:

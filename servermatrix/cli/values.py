@@ -8,7 +8,9 @@ import shutil
 
 import click
 
+from servermatrix import shards
 from servermatrix.config.shape import seconds
+from servermatrix.shards import Shard
 
 # A comma, but not one within a requirement such as uvloop>=0.22,<0.23 or gunicorn[fast,gevent].
 BETWEEN_VALUES = re.compile(r",(?!\s*(?:[<>=!]|~=))(?![^\[]*\])")
@@ -83,3 +85,33 @@ class Header(click.ParamType[tuple[str, str]]):
         if not (re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) and colon) or re.search(r"[\r\n\0]", content):
             self.fail(f"{value!r} is not of the form NAME:VALUE", param, ctx)
         return name, content.strip()
+
+
+class Share(click.ParamType[float]):
+    """A share such as 3%, as a number: 0.03."""
+
+    name = "percent"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Read it; without the sign 0.03 could be meant as 3 % or as three hundredths of one."""
+        if isinstance(value, float):
+            return value
+        found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*%", str(value).strip(), re.ASCII)
+        if not found or not float(found[1]) < 100:  # noqa: PLR2004 - percent
+            self.fail(f"{value!r} is not a percentage from 0% to below 100%, such as 3%", param, ctx)
+        return float(found[1]) / 100
+
+
+class OneOf(click.ParamType[Shard]):
+    """`I/N`, one of N shards."""
+
+    name = "I/N"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        """Read it; shards count from 1 on."""
+        if isinstance(value, Shard):
+            return value
+        try:
+            return shards.read(str(value))
+        except ValueError as problem:
+            self.fail(str(problem), param, ctx)

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import re
 import shutil
 import subprocess
 import tempfile
 import time
-import zlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from servermatrix.contracts import Launch, LoadGenerator, Server
@@ -18,6 +16,7 @@ from servermatrix.measure.certificate import Certificate, write_certificate
 from servermatrix.measure.client import Address
 from servermatrix.measure.failure import SENTENCE_LENGTH, StepFailure, last_words
 from servermatrix.measure.host import Layout
+from servermatrix.measure.logs import trim_log
 from servermatrix.measure.probe import Patience, free_port, lasting, listening_on
 from servermatrix.measure.process import Command, Guard, Running, scrubbed_environment, start, stop
 from servermatrix.measure.quiet import Quiet, nobody
@@ -25,11 +24,9 @@ from servermatrix.model import App, Cause, Cell, Noise
 
 HOST = "127.0.0.1"
 SPARE_FILES = 512
-LONGEST_NAME = 180
 LOG_LIMIT_BYTES = 16 * 2**20
 ACCESS_LOG_LIMIT_BYTES = 2**30
 READ_LOG_BYTES = 2**20
-KEPT_LOG_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,32 +44,44 @@ class Driver:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Venue:
-    """The Python that servers run in: its path, and what is installed there (None: not).
+    """The Python that servers run in: its path, and what is installed there of what they need (None: not).
 
-    `pins` are the requirements that what runs must meet, `constraints` the versions of whatever else is there. `failure` is a
-    sentence when the venue is not there: whatever was to run in it fails.
+    `contents` is all that is installed there, where somebody wants to know. `pins` are the requirements that what runs must meet,
+    `constraints` the versions of whatever else is there. `failure` is a sentence when the venue is not there: whatever was to run
+    in it fails.
     """
 
     path: str
     versions: Mapping[str, str | None] = field(default_factory=dict)
     pins: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
+    contents: tuple[tuple[str, str], ...] = ()
     failure: str = ""
 
 
 # What chooses an interpreter: a cell's server, python and requirements. Each server has an environment of its own, so that
-# no package of one can take the place of another's.
+# no package of one can take the place of another's. In a check it is the side instead of the server: what is accepted then is one
+# set of packages, as it would be deployed.
 Wanted = tuple[str, str, tuple[str, ...]]
 
 
 def wanted(cell: Cell) -> Wanted:
     """Say what chooses the interpreter of a cell."""
-    return cell.server, cell.python, cell.requires
+    return cell.side or cell.server, cell.python, cell.requires
+
+
+def needs_of(cell: Cell, server: Server) -> tuple[str, ...]:
+    """Return the requirements that a cell's server has in this combination, whatever the set of the cell."""
+    launch = launch_of(cell, python="python", target="app:app", port=0, folder=".")
+    return (*server.requires, *server.needs(launch))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What every step of a run shares: generators by name, interpreters by what a cell wants, and whom to `tell` a sentence."""
+    """What every step of a run shares: generators by name, interpreters by what a cell wants, and whom to `tell` a sentence.
+
+    `app_dirs` are the folders, by side, from which a check imports its app.
+    """
 
     venues: Mapping[Wanted, Venue]
     servers: Mapping[str, Server]
@@ -83,6 +92,7 @@ class Bench:
     logs: Path
     noise: Noise
     certificate: Certificate | None = None
+    app_dirs: Mapping[str, str] = field(default_factory=dict)
     layout: Layout = field(default_factory=Layout)
     pick_port: Callable[[str], int] = free_port
     patience: Patience = field(default_factory=Patience)
@@ -96,6 +106,12 @@ class Bench:
     def venue(self, cell: Cell) -> Venue:
         """Return what a cell's server runs in."""
         return self.venues[wanted(cell)]
+
+    def app(self, cell: Cell) -> App:
+        """Return the app of a cell, to be imported from the folder of its side."""
+        app = self.apps[cell.app]
+        folder = self.app_dirs.get(cell.side)
+        return replace(app, folder=folder) if folder else app
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,14 +146,6 @@ def launch_of(cell: Cell, *, python: str, target: str, port: int, folder: str) -
         options=dict(cell.options),
         folder=folder,
     )
-
-
-def log_name(cell: Cell, suffix: str) -> str:
-    """Name a log file after its cell, in characters and a length that any file system takes."""
-    name = re.sub(r"[^A-Za-z0-9=,_.-]+", "_", cell.id).strip("_")
-    if len(name) > LONGEST_NAME:
-        name = f"{name[:LONGEST_NAME]}-{zlib.crc32(cell.id.encode()):08x}"
-    return f"{name}-{suffix}.log"
 
 
 @contextlib.contextmanager
@@ -237,14 +245,3 @@ def check_alarms(server: Server, started: Started) -> None:
     if said is not None:
         sentence = f"the server answers, but not as it should: its log says {said[:SENTENCE_LENGTH]}"
         raise StepFailure(Cause.SERVER, sentence, fatal=True)
-
-
-def trim_log(log: Path) -> None:
-    """Remove an empty log and cut a flooded one."""
-    with contextlib.suppress(OSError):
-        size = log.stat().st_size
-        if size == 0:
-            log.unlink()
-        elif size > KEPT_LOG_BYTES:
-            with log.open("r+b") as stream:
-                stream.truncate(KEPT_LOG_BYTES)

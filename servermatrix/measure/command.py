@@ -13,6 +13,8 @@ from typing import Protocol
 from servermatrix.measure import guard
 
 INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# They are of the job of GitHub's that we may run in: tokens, and files by which a step changes the steps after it.
+OF_A_JOB = ("GITHUB_", "ACTIONS_", "RUNNER_", "INPUT_")
 # They change which modules a Python sees, which environment uv works on, or the colours of a text that is read.
 LEFT_OUT = frozenset({"VIRTUAL_ENV", "__PYVENV_LAUNCHER__", "FORCE_COLOR", "CLICOLOR_FORCE"})
 
@@ -26,7 +28,8 @@ class Watcher(Protocol):
 
 def plain(environ: Mapping[str, str]) -> dict[str, str]:
     """Return an environment for interpreters and installers; the machine's own settings of pip and uv stay."""
-    kept = {name: value for name, value in environ.items() if not name.startswith("PYTHON") and name not in LEFT_OUT}
+    left_out = ("PYTHON", *OF_A_JOB)
+    kept = {name: value for name, value in environ.items() if not name.startswith(left_out) and name not in LEFT_OUT}
     return {**kept, "NO_COLOR": "1"}
 
 

@@ -24,6 +24,7 @@ from servermatrix.measure.process import Guard
 FORMAT = 1
 STAMP = "environment.json"
 CONSTRAINTS = "constraints.txt"
+MOST_NAMED = 8  # of a requirement set: that of a check may be a hundred
 WAIT_S = 1300.0  # for another run that makes the same one: its two commands and some more
 
 
@@ -53,10 +54,10 @@ class Wanted:
 
     @property
     def label(self) -> str:
-        """Name what was asked for: the requirement set where there is one, else what the servers need."""
-        return (
-            f"{' '.join(self.requires or _sorted(self.requirements)) or 'an empty environment'} on Python {self.python.version}"
-        )
+        """Name what was asked for: the requirement set where there is one, else what the servers need; the first few of many."""
+        asked = self.requires or _sorted(self.requirements)
+        more = f" and {len(asked) - MOST_NAMED} more" if len(asked) > MOST_NAMED else ""
+        return f"{' '.join(asked[:MOST_NAMED]) or 'an empty environment'}{more} on Python {self.python.version}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

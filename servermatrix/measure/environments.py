@@ -31,6 +31,15 @@ print(json.dumps({"python": platform.python_version(), "found": found}))
 """
 
 
+NEEDS = """\
+import json, platform
+from importlib.metadata import distributions
+named = [each for each in distributions() if each.metadata and each.metadata["Name"]]
+found = {each.metadata["Name"]: "\\n".join(each.requires or ()) for each in named}
+print(json.dumps({"python": platform.python_version(), "found": found}))
+"""
+
+
 def installed(python: str, names: Iterable[str]) -> dict[str, str | None]:
     """Return the version of each distribution in that interpreter, None where missing, and its own as `python`.
 
@@ -47,6 +56,16 @@ def contents(python: str) -> dict[str, str]:
     """
     _, found = _told(python, EVERYTHING)
     return dict(sorted((canonicalize_name(name), version) for name, version in found.items() if version))
+
+
+def requirements_of(python: str) -> dict[str, tuple[str, ...]]:
+    """Return what everything that is installed in that interpreter requires, as its metadata spells it, by canonical name.
+
+    Raises Unfit when the interpreter does not run.
+    """
+    _, found = _told(python, NEEDS)
+    lines = {canonicalize_name(name): (text or "").splitlines() for name, text in found.items()}
+    return {name: tuple(texts) for name, texts in lines.items() if texts}
 
 
 def _told(python: str, script: str, *words: str) -> tuple[str, dict[str, str | None]]:

@@ -8,15 +8,17 @@ from datetime import UTC, datetime
 
 from servermatrix.contracts import LoadFailure, LoadGenerator, Question
 from servermatrix.measure import probe, window
-from servermatrix.measure.bench import Bench, check_alarms, log_name, serving
+from servermatrix.measure.bench import Bench, check_alarms, serving
 from servermatrix.measure.calibrate import calibrate
 from servermatrix.measure.client import Answer
 from servermatrix.measure.course import Course, Found, Take, walk
 from servermatrix.measure.failure import StepFailure, refused
+from servermatrix.measure.logs import log_name
 from servermatrix.measure.witness import prove
-from servermatrix.model import RUN_SCHEMA, Cause, Cell, Failed, Measured, Plan, Proof, Run, Sample, Skipped, Step, Wire
+from servermatrix.model import Cause, Cell, Failed, Measured, Plan, Proof, Run, Sample, Skipped, Step, Wire
 
 GIVE_UP_AFTER = 2
+SCHEMA_OF_CEILINGS = 3  # the first that has them
 SIMULATED_AT = "1970-01-01T00:00:00.000Z"
 GIVEN_UP = f"not started again after {GIVE_UP_AFTER} failures running"
 
@@ -38,7 +40,7 @@ def measure(bench: Bench, plan: Plan, stored: Run, before: Callable[[Step], None
 
 def _without_ceiling(plan: Plan, stored: Run) -> list[Cell]:
     """Return the closed-loop cells with steps to come whose generator has no ceiling yet."""
-    if stored.header.schema < RUN_SCHEMA:
+    if stored.header.schema < SCHEMA_OF_CEILINGS:
         return []  # the servermatrix that stored it could not read it any more
     known = {(one.generator, one.protocol, one.threads) for one in stored.ceilings}
     done = Counter(sample.cell_id for sample in stored.samples)
@@ -111,7 +113,7 @@ def measure_step(bench: Bench, step: Step, rate_per_s: float = 0.0) -> Sample:
 
     With a `rate_per_s` that is an open loop.
     """
-    cell, app, started_at = step.cell, bench.apps[step.cell.app], _now()
+    cell, app, started_at = step.cell, bench.app(step.cell), _now()
     log = bench.logs / log_name(cell, f"round-{step.round}")
     try:
         window.wait_for_quiet(bench)
@@ -201,4 +203,7 @@ def _question(step: Step, window_number: int, seed: int, model: Mapping[str, obj
         seed=seed,
         model=model,
         rate_per_s=rate_per_s,
+        side=step.cell.side,
+        pair=step.cell.pair if step.cell.side else "",
+        requires=step.cell.requires,
     )

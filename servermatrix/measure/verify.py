@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
-from servermatrix.measure.bench import Bench, Started, Stopped, log_name, start_server, stop_server, work_folder
+from servermatrix.measure.bench import Bench, Started, Stopped, start_server, stop_server, work_folder
 from servermatrix.measure.failure import StepFailure, refused
+from servermatrix.measure.logs import log_name
 from servermatrix.measure.witness import check_interpreter, testify
 from servermatrix.model import Cause, Cell, Validity, Verified
 

@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from servermatrix.contracts import Launch
-from servermatrix.measure.bench import Bench, Started, Venue, check_alarms, launch_of, log_name, serving
+from servermatrix.measure.bench import Bench, Started, Venue, check_alarms, launch_of, serving
 from servermatrix.measure.client import Answer
 from servermatrix.measure.environments import distributions, unmet
 from servermatrix.measure.failure import StepFailure
+from servermatrix.measure.logs import log_name
 from servermatrix.measure.probe import Question, Ready, ask, wait_ready
 from servermatrix.model import Cause, Cell, Proof
 from servermatrix.pins import broken_pins

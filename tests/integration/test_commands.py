@@ -498,11 +498,11 @@ def test_a_run_does_not_go_on_with_another_version_of_its_generator(
     loads = tmp_path / "mine" / "loads"
     loads.mkdir(parents=True)
     source = (ROOT / "runners" / "loads" / "fake.py").read_text()
-    assert 'return "1"' in source
+    assert 'version=lambda _: "1"' in source
     (loads / "fake.py").write_text(source)
     begun = run_cli("run", *fake, "-q", "--runners", "mine", "-k", "granian*", "--rounds", "1")
     assert begun.returncode == 0, begun.stderr
-    (loads / "fake.py").write_text(source.replace('return "1"', 'return "2"'))
+    (loads / "fake.py").write_text(source.replace('version=lambda _: "1"', 'version=lambda _: "2"'))
     refused = run_cli("run", "--resume", "latest", "-q", "--runners", "mine")
     assert refused.returncode == 3
     assert "error: the load generators changed since run " in refused.stderr

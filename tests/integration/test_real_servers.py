@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from servermatrix.config.applications import builtin_app
-from servermatrix.measure.bench import KEPT_LOG_BYTES, Bench, Driver, Venue, log_name, wanted
+from servermatrix.measure.bench import Bench, Driver, Venue, wanted
 from servermatrix.measure.certificate import make_certificate
 from servermatrix.measure.environments import distributions, installed
+from servermatrix.measure.logs import KEPT_LOG_BYTES, log_name
 from servermatrix.measure.probe import Patience
 from servermatrix.measure.run import measure_step
 from servermatrix.measure.tools import Tool

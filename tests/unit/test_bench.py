@@ -13,6 +13,7 @@ import pytest
 
 from servermatrix.errors import Unfit
 from servermatrix.measure import bench as module
+from servermatrix.measure import logs
 from servermatrix.measure.bench import (
     Bench,
     Started,
@@ -20,15 +21,14 @@ from servermatrix.measure.bench import (
     check_alarms,
     check_log,
     launch_of,
-    log_name,
     serving,
     start_server,
     stop_server,
-    trim_log,
     wanted,
     work_folder,
 )
 from servermatrix.measure.failure import StepFailure
+from servermatrix.measure.logs import log_name, trim_log
 from servermatrix.measure.probe import port_is_free
 from servermatrix.model import Cause, Cell
 from tests.room import (
@@ -97,9 +97,9 @@ def test_an_empty_log_is_removed_and_a_short_one_is_kept(tmp_path: Path) -> None
 
 def test_a_flooded_log_keeps_its_beginning(tmp_path: Path) -> None:
     log = tmp_path / "log"
-    log.write_bytes(b"first" + b"x" * 2 * module.KEPT_LOG_BYTES)
+    log.write_bytes(b"first" + b"x" * 2 * logs.KEPT_LOG_BYTES)
     trim_log(log)
-    assert log.stat().st_size == module.KEPT_LOG_BYTES
+    assert log.stat().st_size == logs.KEPT_LOG_BYTES
     assert log.read_bytes().startswith(b"first")
 
 
@@ -350,3 +350,12 @@ def test_a_listener_that_outlives_its_server_fails_the_step(tmp_path: Path) -> N
             serving(bench, make_cell(), bench.apps["plain"], tmp_path / "server.log") as started,
         ):
             assert until(lambda: not port_is_free("127.0.0.1", started.address.port))
+
+
+def test_the_app_of_a_cell_is_imported_from_the_folder_of_its_side(tmp_path: Path) -> None:
+    with guarded() as guard:
+        bench = replace(make_bench(tmp_path, guard), app_dirs={"candidate": "/new"})
+    cell = make_cell()
+    plain = bench.apps[cell.app]
+    assert bench.app(cell) == bench.app(replace(cell, side="baseline")) == plain
+    assert bench.app(replace(cell, side="candidate")) == replace(plain, folder="/new")

@@ -157,3 +157,9 @@ def test_interpreters_and_installers_keep_the_settings_of_the_machine_but_none_o
         "PYENV_VERSION": "3.13.0",
     }
     assert plain({**ours, **machine}) == {**machine, "NO_COLOR": "1"}
+
+
+def test_nothing_that_is_started_learns_of_the_job_of_github_that_it_runs_in() -> None:
+    job = {"GITHUB_TOKEN": "t", "GITHUB_ENV": "f", "ACTIONS_RUNTIME_TOKEN": "t", "RUNNER_TEMP": "d", "INPUT_TOKEN": "t"}
+    kept = {"PATH": "/bin", "PIP_INDEX_URL": "https://index.example", "UV_INDEX": "x", "RUNNERS": "y"}
+    assert plain({**job, **kept}) == {**kept, "NO_COLOR": "1"}

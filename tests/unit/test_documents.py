@@ -182,7 +182,7 @@ def test_the_fake_model_of_contributing_runs_as_it_says(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("fake.yaml").write_text(the_block(CONTRIBUTING, "yaml", "fail:"))
-    (words,) = [words for words in typed(CONTRIBUTING) if "--fake" in words]
+    words, *_ = [words for words in typed(CONTRIBUTING) if "--fake" in words]
     assert cli.guarded([*words, "--json", "-q"]) == Exit.CELL_FAILED
     report = json.loads(capsys.readouterr().out)
     status = {cell["id"]: cell["status"] for cell in report["cells"]}

@@ -364,3 +364,11 @@ def test_one_that_waits_too_long_says_for_what(
         said = sentence(wanted(python), tmp_path, environ)
     assert said.endswith(f"another run has been making the same environment for 0 s (it holds {lock})")
     assert log(environ) == []
+
+
+def test_of_a_requirement_set_of_a_hundred_the_first_few_name_the_environment() -> None:
+    python = Interpreter(path="", version="3.13.0", real="/opt/python3.13")
+    many = tuple(f"p{number:03}==1" for number in range(100))
+    named = " ".join(many[:8])
+    assert Wanted(python=python, requirements=(), requires=many).label == f"{named} and 92 more on Python 3.13.0"
+    assert Wanted(python=python, requirements=(), requires=many[:8]).label == f"{named} on Python 3.13.0"

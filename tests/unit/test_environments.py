@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from servermatrix.errors import Exit, Unfit
-from servermatrix.measure.environments import contents, distributions, installed, unmet
+from servermatrix.measure.environments import contents, distributions, installed, requirements_of, unmet
 
 VERSIONS = {"python": "3.12.0", "uvicorn": "0.30.1", "hypercorn": "0.18.0rc1", "uvloop": None}
 
@@ -115,3 +115,9 @@ def test_a_requirement_that_is_met_has_no_complaint(text: str) -> None:
 )
 def test_the_first_requirement_not_met_is_named_with_the_command_to_type(texts: list[str], sentence: str) -> None:
     assert unmet(texts, VERSIONS, "python3") == sentence
+
+
+def test_what_packages_require_is_told_as_their_metadata_spells_it() -> None:
+    found = requirements_of(sys.executable)
+    assert any(each.startswith("pluggy") for each in found["pytest"])
+    assert "pluggy" not in found or all(found["pluggy"])
