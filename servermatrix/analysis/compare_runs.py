@@ -110,7 +110,7 @@ def _compared(base: Run, head: Run, shared: Sequence[str], margin: float, apart:
     looks, band = runs[0].looks * runs[1].looks, log1p(margin)
     tests = {cell.id: contrasts(cell.base, cell.head, band, looks) for cell in open_cells}
     hypotheses = DIRECTIONS * sum(map(len, tests.values()))
-    rules = Rules(margin=margin, hypotheses=hypotheses, unfit=_unfit(runs))
+    rules = Rules(margin=margin, hypotheses=hypotheses, unfit=_unfit(runs, max(WIDEST, margin)))
     tested = _corrected(tests)
     late = {cell.id: verdict(cell, tested[cell.id], rules) for cell in open_cells if cell.id not in early}
     cells = [*(early.get(cell_id) or late[cell_id] for cell_id in shared), *_one_sided(base.header, before, head.header, after)]
@@ -142,10 +142,10 @@ def _run(run: Run, field: Field) -> ComparedRun:
     )
 
 
-def _unfit(runs: Sequence[ComparedRun]) -> str:
+def _unfit(runs: Sequence[ComparedRun], widest: float) -> str:
     """Say in which run a cell differed from itself by so much that no change of any can be ruled out; empty for none."""
     for name, run in zip((BASE, HEAD), runs, strict=True):
-        if run.noise_floor is not None and run.noise_floor - 1 > WIDEST:
+        if run.noise_floor is not None and run.noise_floor - 1 > widest:
             return f"in {name} a cell differed from itself by up to {percent(run.noise_floor - 1)}"
     return ""
 

@@ -195,7 +195,7 @@ def _not_shown(tested: Mapping[Metric, Tested], shifts: tuple[Shift, ...], rules
         return Change.INCONCLUSIVE, sentence
     if widest is None:
         return Change.INCONCLUSIVE, f"one of the metrics cannot be compared: {both(shifts)}"
-    if widest > WIDEST:
+    if widest > max(WIDEST, rules.margin):
         return Change.INCONCLUSIVE, f"too noisy, a change of up to {percent(widest)} may be there: {both(shifts)}"
     if rules.unfit:
         return Change.INCONCLUSIVE, f"{rules.unfit}: {both(shifts)}"

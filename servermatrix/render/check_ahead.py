@@ -23,7 +23,9 @@ def announcement(ahead: Outlook) -> str:
     first, fresh = ahead.looks[0], ahead.looks[-1] - ahead.looks[0]
     twice = "one baseline twice" if ahead.twice else "without a canary"
     stage = f"{counted(first, 'round')} = {counted(ahead.steps, 'start')}, about {human_seconds(ahead.seconds)}"
-    more = f"{counted(fresh, 'fresh round')}, about {human_seconds(ahead.confirmation_s)}, for each cell that looks changed"
+    canary = " and once for the canary" if ahead.twice else ""
+    took = f"about {human_seconds(ahead.confirmation_s)}, for each cell that looks changed{canary}"
+    more = f"{counted(fresh, 'fresh round')}, {took}"
     return f"{counted(ahead.cells, 'cell')} on both sides, {twice}: {stage}; then {more}"
 
 
