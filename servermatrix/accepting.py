@@ -161,8 +161,8 @@ def _requirements(text: str) -> Iterator[tuple[str, str]]:
                 wanted = Requirement(said)
             except InvalidRequirement as error:
                 raise ValueError(f"line {number} is {said[:60]!r}") from error
-            exact = PINNED.fullmatch(str(wanted.specifier))
-            yield canonicalize_name(wanted.name), exact[1] if exact else str(wanted.specifier) or "any version"
+            pinned = PINNED.fullmatch(str(wanted.specifier))
+            yield canonicalize_name(wanted.name), pinned[1] if pinned else str(wanted.specifier) or "any version"
 
 
 def _text(report: CheckReport, new: Mapping[str, str]) -> str:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from servermatrix import bisection, experiment, shards, store
+from servermatrix.analysis.moves import Needs
 from servermatrix.analysis.regress import CONFIRM_ROUNDS, FIRST_ROUNDS
 from servermatrix.errors import Exit, MatrixError, NothingSelected, NotInstalled, UsageProblem
 from servermatrix.experiment import Finished, Listener
-from servermatrix.keeping import Kept, Wanted, exported, nothing_kept, remembered
+from servermatrix.keeping import Kept, Wanted, ended, exported, nothing_kept, remembered
 from servermatrix.measure.bench import needs_of
 from servermatrix.measure.environments import distributions
 from servermatrix.model import (
@@ -35,7 +36,7 @@ from servermatrix.render import check_ahead
 from servermatrix.shadows import check_shadows
 from servermatrix.shards import Shard
 from servermatrix.sides import by_servers_alone, double, read_side
-from servermatrix.venues import Needs, needs_of_sides
+from servermatrix.venues import needs_of_sides
 
 EXAMPLES = (
     "name the two sides, such as: check --baseline requirements-good.txt --candidate requirements-new.txt, or "
@@ -161,10 +162,9 @@ def conduct_check(
 
 
 def _checked(finished: Finished, report: CheckReport, code: Exit, kept: Sequence[Kept]) -> Checked:
-    """Return what a check left behind; that something could not be kept changes the exit code of a good night alone."""
-    if code is Exit.OK and any(one.failed for one in kept):
-        code = Exit.UNFIT
-    return Checked(folder=finished.folder, report=report, exit_code=code, said=tuple(one.sentence for one in kept))
+    """Return what a check left behind."""
+    said = tuple(one.sentence for one in kept)
+    return Checked(folder=finished.folder, report=report, exit_code=ended(code, kept), said=said)
 
 
 def exit_code(report: CheckReport, runs: Sequence[Run], *, inconclusive_fails: bool) -> Exit:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from servermatrix import store
@@ -61,22 +62,35 @@ def remembered(report: CheckReport, code: Exit, wanted: Wanted) -> Iterator[Kept
         why = "this machine was not fit for some of it" if report.complete else "the check is not complete"
         yield Kept(sentence=f"{folder}: no night was written, for {why}")
     else:
-        yield _done("--history", lambda: f"history: {history.append(folder, night_of(report))}")
+        yield done("--history", lambda: f"history: {history.append(folder, night_of(report))}")
 
 
 def exported(report: CheckReport, wanted: Wanted) -> Iterator[Kept]:
     """Write the files for other programs, and say where they are, or why they are not."""
     forms = {"--junit": junit.to_junit, "--bench-json": bigger_is_better.to_json}
     for option, file in _files(wanted):
-        yield _done(option, lambda option=option, file=file: _written(file, forms[option](report)))  # type: ignore[misc]
+        yield done(option, partial(_written, file, forms[option], report))
 
 
-def _written(file: Path, text: str) -> str:
-    store.write_report(file.parent, file.name, text)
+def _written(file: Path, form: Callable[[CheckReport], str], report: CheckReport) -> str:
+    _make_folder(file)
+    store.write_report(file.parent, file.name, form(report))
     return f"written: {file}"
 
 
-def _done(option: str, write: Callable[[], str]) -> Kept:
+def _make_folder(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise Unfit(f"cannot make the folder {file.parent}: {error.strerror}", "name another file") from error
+
+
+def ended(code: Exit, kept: Sequence[Kept]) -> Exit:
+    """Return the exit code of a check of which this was kept: what could not be kept changes that of a good night alone."""
+    return Exit.UNFIT if code is Exit.OK and any(one.failed for one in kept) else code
+
+
+def done(option: str, write: Callable[[], str]) -> Kept:
     """Write something; that it cannot be is no reason to lose the verdict."""
     try:
         return Kept(sentence=write())
@@ -92,8 +106,10 @@ def _files(wanted: Wanted) -> Iterator[tuple[str, Path]]:
 
 def _check_file(option: str, file: Path) -> None:
     """Write a file beside the one that is wanted, as the real one will be, and take it away again."""
-    if not file.parent.is_dir():
-        raise UsageProblem(f"{option}: {file} cannot be written: there is no folder {file.parent}", "make that folder first")
+    try:
+        _make_folder(file)
+    except Unfit as failure:
+        raise Unfit(f"{option}: {failure.message}", f"{failure.tip}; nothing was measured") from failure
     # Anything else of that name, such as /dev/null, would be replaced by a file.
     if file.exists() and not file.is_file():
         raise UsageProblem(f"{option}: {file} cannot be written: it is no file", "name a file")

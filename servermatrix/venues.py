@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +11,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from servermatrix import plugins
+from servermatrix.analysis.moves import Needs
 from servermatrix.contracts import Server
 from servermatrix.errors import NotInstalled, Unfit
 from servermatrix.measure import environment_cache, interpreters
@@ -21,8 +22,6 @@ from servermatrix.measure.interpreters import Interpreter
 from servermatrix.model import BASELINE, CANDIDATE, Cell
 from servermatrix.prepare import shown_path, tools_folder
 
-# What each installed package requires, as its metadata spells it, by canonical name.
-Needs = Mapping[str, Sequence[str]]
 CONSTRAINTS = "constraints.txt"
 SIDES = (BASELINE, CANDIDATE)
 

@@ -10,7 +10,7 @@ from sys import maxsize
 from servermatrix.analysis.attribution import Outcome
 from servermatrix.analysis.phrases import counted
 from servermatrix.analysis.regress.canaries import canary_of
-from servermatrix.analysis.regress.duels import Duel, duels_of
+from servermatrix.analysis.regress.duels import OFTEN, Duel, duels_of
 from servermatrix.analysis.regress.judging import stages_of
 from servermatrix.analysis.regress.shifts import NAMES, figures
 from servermatrix.analysis.regress.stages import ALARM_ALPHA
@@ -18,7 +18,6 @@ from servermatrix.analysis.stats import ratio
 from servermatrix.model import Cause, CellChange, Change, Estimate, Metric, Run, Shift
 
 PROBE_ALPHA = 0.01  # of the interval that is held against half of the change
-OFTEN = 2  # failures of a side that are no accident
 ALL_ROUNDS = range(1, maxsize)
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import click
 
 from servermatrix import merging
-from servermatrix.cli.keeping import Wanted
-from servermatrix.cli.merge import BENCH_JSON, HISTORY, INCONCLUSIVE, JUNIT, OUT, ended, exported
+from servermatrix.cli.histories import Telling
+from servermatrix.cli.merge import BENCH_JSON, HISTORY, INCONCLUSIVE, JUNIT, OUT, ended
 from servermatrix.cli.telling import tell_failure, tell_night
 from servermatrix.cli.trend import Moment
 from servermatrix.errors import MatrixError, UsageProblem
+from servermatrix.keeping import Wanted
 from servermatrix.publish.surroundings import Surroundings, read
 
 
@@ -57,8 +58,8 @@ def github(
     place = read(os.environ)
     night = _judged(runs or ("latest",), out, place)
     code = ended(night, inconclusive)
-    wanted = Wanted(history=history, branch=branch if push else "", issue=issue, name=name, since=since, drawn=drawn)
-    sys.exit(tell_night(night, code, wanted, place, exported(night.report, junit_file, bench_file)))
+    wanted = Telling(history=history, branch=branch if push else "", issue=issue, name=name, since=since, drawn=drawn)
+    sys.exit(tell_night(night, code, wanted, place, Wanted(junit=junit_file, bench_json=bench_file)))
 
 
 def _judged(runs: tuple[str, ...], out: Path, place: Surroundings) -> merging.Merged:

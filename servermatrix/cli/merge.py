@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import click
 
-from servermatrix import merging, store
+from servermatrix import keeping, merging
 from servermatrix.cli.show import AS_JSON, show, tell
-from servermatrix.errors import Exit, Unfit
-from servermatrix.model import CheckReport
-from servermatrix.render import bigger_is_better, junit
+from servermatrix.errors import Exit
 
 RUNS = click.argument("runs", nargs=-1, required=True, metavar="RUN...")
 OUT = click.option("--out", default="reports", type=click.Path(path_type=Path), metavar="DIR", show_default=True)
@@ -53,11 +50,12 @@ def merge(
     show(night.report, as_json=as_json, as_markdown=False)
     for note in night.notes:
         tell(f"warning: {note}")
-    for written in exported(night.report, junit_file, bench_file):
-        tell(f"wrote {written()}")
+    kept = [*keeping.exported(night.report, keeping.Wanted(junit=junit_file, bench_json=bench_file))]
     if history is not None:
-        tell(f"history: {merging.keep_night(night, history)}")
-    sys.exit(ended(night, inconclusive))
+        kept.append(keeping.done("--history", lambda: f"history: {merging.keep_night(night, history)}"))
+    for one in kept:
+        tell(one.sentence)
+    sys.exit(keeping.ended(ended(night, inconclusive), kept))
 
 
 def ended(night: merging.Merged, inconclusive: str) -> Exit:
@@ -66,21 +64,3 @@ def ended(night: merging.Merged, inconclusive: str) -> Exit:
     if code is Exit.OK and night.exit_code(inconclusive_fails=True) is Exit.INCONCLUSIVE:
         tell("warning: the night is inconclusive; with --inconclusive=fail it would end with 6")
     return code
-
-
-def exported(report: CheckReport, junit_file: Path | None, bench_file: Path | None) -> tuple[Callable[[], Path], ...]:
-    """Return what writes the exports that were asked for, each giving its file; they raise Unfit."""
-    forms = ((junit_file, junit.to_junit), (bench_file, bigger_is_better.to_json))
-    return tuple(_writer(file, form, report) for file, form in forms if file is not None)
-
-
-def _writer(file: Path, form: Callable[[CheckReport], str], report: CheckReport) -> Callable[[], Path]:
-    def write() -> Path:
-        try:
-            file.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise Unfit(f"cannot make the folder {file.parent}: {error.strerror}", "name another file") from error
-        store.write_report(file.parent, file.name, form(report))
-        return file
-
-    return write

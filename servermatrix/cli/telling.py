@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping
 
 import click
 
-from servermatrix import merging
-from servermatrix.cli.keeping import Kept, Told, Wanted, attempt, keep
+from servermatrix import keeping, merging
+from servermatrix.cli.histories import Past, Telling, Told, attempt, keep, noted
 from servermatrix.errors import Exit, MatrixError
 from servermatrix.model import CellChange, Change, CheckReport, Metric
 from servermatrix.publish import files, issues
@@ -27,14 +26,12 @@ CERTAIN = frozenset({Change.UNCHANGED, Change.IMPROVEMENT})
 WHY = {Change.INCONCLUSIVE: "is inconclusive tonight", Change.FAILED: "fails tonight", Change.GONE: "is gone"}
 
 
-def tell_night(
-    night: merging.Merged, code: Exit, wanted: Wanted, place: Surroundings, exports: tuple[Callable[[], Path], ...]
-) -> Exit:
+def tell_night(night: merging.Merged, code: Exit, wanted: Telling, place: Surroundings, exports: keeping.Wanted) -> Exit:
     """Tell all there is to tell, first what needs no network; return how the night ends with what the history says of it."""
     report = night.report
     click.echo(check_lines.first_line(report))
     told = [attempt(lambda: _summary(report, place)), attempt(lambda: _annotate(check_annotations.annotations(report), place))]
-    told += [attempt(lambda: f"wrote {write()}") for write in exports]  # noqa: B023 - called at once
+    told += map(noted, keeping.exported(report, exports))
     kept, quiet = _kept(night, wanted, place)
     code = ended(code, kept)
     if lines := check_annotations.of_history(kept.stopped, kept.unjudged):
@@ -47,7 +44,7 @@ def tell_night(
     return code
 
 
-def _kept(night: merging.Merged, wanted: Wanted, place: Surroundings) -> tuple[Kept, list[Told]]:
+def _kept(night: merging.Merged, wanted: Telling, place: Surroundings) -> tuple[Past, list[Told]]:
     """Keep the night, unless this job has no say in that; then the second says so."""
     if not place.silenced or not (wanted.issue or wanted.history):
         return keep(night, wanted, place), []
@@ -55,10 +52,10 @@ def _kept(night: merging.Merged, wanted: Wanted, place: Surroundings) -> tuple[K
     def refuse() -> None:
         raise NotPublished(f"no history and no issue: {place.silenced}")
 
-    return Kept(), [attempt(refuse)]
+    return Past(), [attempt(refuse)]
 
 
-def ended(code: Exit, kept: Kept) -> Exit:
+def ended(code: Exit, kept: Past) -> Exit:
     """Say how the night ends: a cell that stopped reporting is as bad as one that regressed, and what is worse stays."""
     return Exit.REGRESSION if kept.stopped and code in (Exit.OK, Exit.INCONCLUSIVE) else code
 
@@ -85,7 +82,7 @@ def _summary(report: CheckReport, place: Surroundings) -> None:
     files.add_summary(place.summary, check_summary.step_summary(report, files.room_left(place.summary) - NOTES_BYTES))
 
 
-def outputs(report: CheckReport, code: Exit, kept: Kept) -> Mapping[str, object]:
+def outputs(report: CheckReport, code: Exit, kept: Past) -> Mapping[str, object]:
     """Return the outputs of the step: the verdict, and the counts that it rests on."""
     counts = {change.name.lower(): report.counts[change] for change in Change}
     return {
@@ -98,7 +95,7 @@ def outputs(report: CheckReport, code: Exit, kept: Kept) -> Mapping[str, object]
     }
 
 
-def verdict(report: CheckReport, code: Exit, kept: Kept) -> str:
+def verdict(report: CheckReport, code: Exit, kept: Past) -> str:
     """Say in a word how the night went; `passed` needs a canary that is fit and a cell of which something is certain."""
     if code in VERDICTS:
         return VERDICTS[code]
@@ -117,7 +114,7 @@ def _annotate(lines: list[str], place: Surroundings) -> None:
         click.echo(line)
 
 
-def _issue(night: merging.Merged, wanted: Wanted, place: Surroundings) -> str:
+def _issue(night: merging.Merged, wanted: Telling, place: Surroundings) -> str:
     require("no issue was looked for", api_url=place.api_url, repository=place.repository, token=place.token)
     api = Api(root=place.api_url, token=place.token)
     sentence, url = issues.follow(api, place.repository, tonight(night.report, night.unsound, wanted.name, place))

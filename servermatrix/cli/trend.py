@@ -82,7 +82,7 @@ def trend(
     for note in found.notes:
         tell(f"note: {note}")
     if out is not None:
-        _write(out, found)
+        draw(out, found)
     _print(trend_document.to_json(found) if as_json else trend_text.to_text(found))
     sys.exit(Exit.REGRESSION if found.alarmed else Exit.OK)
 
@@ -103,14 +103,15 @@ def _chosen(
     return chosen
 
 
-def _write(out: Path, found: Trend) -> None:
-    """Write the page after its images, so that it never names one that is not there."""
+def draw(out: Path, found: Trend) -> Path:
+    """Write the page after its images, so that it never names one that is not there; return the folder. Raises Unfit."""
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise Unfit(f"cannot make {out}: {error.strerror}", tip="Name another folder with --out.") from error
+        raise Unfit(f"cannot make {out}: {error.strerror}", tip="Name another folder.") from error
     for name, text in trend_markdown.files(found).items():
         write_report(out, name, text)
+    return out
 
 
 def _print(text: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from servermatrix.analysis.phrases import joined
 from servermatrix.model import Change, CheckReport, RunHeader
-from servermatrix.render import notes
+from servermatrix.render import machine, notes
 from servermatrix.render.check_lines import percent
 from servermatrix.render.check_tables import NOT_CHANGED
 from servermatrix.render.machine import PROGRAM
@@ -28,7 +28,6 @@ def runs(report: CheckReport) -> Grid:
 
 
 def _facts(header: RunHeader) -> dict[str, str]:
-    host = header.host
     return {
         "run": header.id,
         "started": header.started_at,
@@ -36,12 +35,8 @@ def _facts(header: RunHeader) -> dict[str, str]:
         "rounds": _rounds(header),
         "seed": str(header.seed),
         "generator": notes.generators(header),
-        "cpu": host.cpu,
-        "cores": f"{host.cores} ({host.pinned})" if host.pinned else f"{host.cores} (not pinned)",
-        "memory MiB": amount(host.memory_bytes / 2**20),
-        "system": host.system,
-        "python": host.python,
-        "versions of the tool": ", ".join(dict.fromkeys(f"{name} {version}" for name, version in header.versions)),
+        **machine.of_host(header),
+        "versions of the tool": machine.versions(header),
         "git": header.git,
         "noise allowed": notes.noise(header),
     }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from servermatrix.model import Report
+from servermatrix.model import Report, RunHeader
 from servermatrix.render import looks, notes, remarks
 from servermatrix.render.table import amount, shell_line
 
@@ -11,7 +11,7 @@ PROGRAM = ("python3", "run_matrix.py")
 
 def facts(report: Report) -> dict[str, str]:
     """List what a run was made with, by what it is."""
-    header, host = report.header, report.header.host
+    header = report.header
     return {
         "run": header.id,
         "started": header.started_at,
@@ -24,12 +24,25 @@ def facts(report: Report) -> dict[str, str]:
         "generator": notes.generators(header),
         **remarks.ceilings_in_words(report),
         "noise floor": looks.noise_floor(report).removeprefix("Noise floor: ") or looks.no_floor(report),
+        **of_host(header),
+        "versions": versions(header),
+        "git": header.git,
+        "noise allowed": notes.noise(header),
+    }
+
+
+def of_host(header: RunHeader) -> dict[str, str]:
+    """List what the machine of a run is."""
+    host = header.host
+    return {
         "cpu": host.cpu,
         "cores": f"{host.cores} ({host.pinned})" if host.pinned else f"{host.cores} (not pinned)",
         "memory MiB": amount(host.memory_bytes / 2**20),
         "system": host.system,
         "python": host.python,
-        "versions": ", ".join(dict.fromkeys(f"{name} {version}" for name, version in header.versions)),
-        "git": header.git,
-        "noise allowed": notes.noise(header),
     }
+
+
+def versions(header: RunHeader) -> str:
+    """Write down what was installed, each version of a name once."""
+    return ", ".join(dict.fromkeys(f"{name} {version}" for name, version in header.versions))

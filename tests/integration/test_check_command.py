@@ -157,7 +157,7 @@ def test_shards_are_planned_from_the_cells_that_a_check_of_these_sides_measures(
 
 
 def test_files_for_other_programs_are_written_where_they_were_wanted(tmp_path: Path) -> None:
-    files = (tmp_path / "junit.xml", tmp_path / "bench.json")
+    files = (tmp_path / "new" / "junit.xml", tmp_path / "bench.json")
     assert check(tmp_path, "--junit", str(files[0]), "--bench-json", str(files[1]), model=WORSE) == Exit.REGRESSION
     assert "<testsuite" in files[0].read_text()
     assert json.loads(files[1].read_text())
@@ -168,7 +168,7 @@ def test_files_for_other_programs_are_written_where_they_were_wanted(tmp_path: P
     [
         (("--history", "matrix.yaml"), Exit.USAGE, "matrix.yaml is a file, and a history is a folder"),
         (("--history", "matrix.yaml/nights"), Exit.UNFIT, "cannot write reports into"),
-        (("--junit", "nowhere/junit.xml"), Exit.USAGE, "cannot be written: there is no folder"),
+        (("--junit", "matrix.yaml/junit.xml"), Exit.UNFIT, "cannot make the folder "),
         (("--bench-json", "pipe"), Exit.USAGE, "pipe cannot be written: it is no file"),
         (("--junit", "/proc/junit.xml"), Exit.UNFIT, "/proc/junit.xml cannot be written: "),
         (("--bench-json", "/proc/bench.json"), Exit.UNFIT, "/proc/bench.json cannot be written: "),

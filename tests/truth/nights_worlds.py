@@ -25,20 +25,17 @@ from servermatrix.model import (
     CANDIDATE,
     Cause,
     Failed,
-    Host,
     Metric,
     Noise,
     Plan,
-    PlannedCell,
     Run,
-    RunHeader,
     Side,
     Trial,
 )
 from servermatrix.plan import make_plan
 from servermatrix.plugins import load_servers
 from servermatrix.sides import double
-from tests.truth.worlds import KINDS, NARROW, WIDE, fake
+from tests.truth.worlds import KINDS, NARROW, WIDE, fake, header_of
 
 ROUNDS = FIRST_ROUNDS + CONFIRM_ROUNDS
 PLANS = {4: (NARROW, (64,)), 8: (WIDE, (64,)), 24: (WIDE, (8, 64, 256))}
@@ -159,7 +156,7 @@ def _starts(values: Mapping[Metric, Sequence[float]], lost: Sequence[bool], fail
 def conducted(world: Nights, seed: int) -> Run:
     """Go through a night from its plan to its last sample, with the decision between its stages and the canary."""
     plan = replace(_plan(world.cells, world.margin), seed=seed)
-    return rehearse(_header(plan), plan, fake(), _model(world))
+    return rehearse(header_of(plan), plan, fake(), _model(world))
 
 
 def _model(world: Nights) -> Mapping[str, object]:
@@ -185,23 +182,3 @@ def _plan(cells: int, margin: float) -> Plan:
     )
     plan = make_plan(matrix, load_servers(), {"plaintext": builtin_app("plaintext")}, {"h1": ("fake", fake())}, 0)
     return double(plan, Trial(baseline=Side(name=BASELINE), candidate=Side(name=CANDIDATE), margin=margin))
-
-
-def _header(plan: Plan) -> RunHeader:
-    return RunHeader(
-        id="2026-01-01T00-00-00Z-0000",
-        started_at="2026-01-01T00:00:00Z",
-        argv=(),
-        seed=plan.seed,
-        rounds=plan.rounds,
-        noise=plan.noise,
-        generators=(("fake", "1"),),
-        host=Host(system="Linux", cpu="made up", cores=4, memory_bytes=2**33, python="3.11"),
-        versions=(),
-        git="",
-        cells=tuple(PlannedCell(cell=cell, argv=(), load_argv=()) for cell in plan.cells),
-        excluded=(),
-        apps=plan.apps,
-        looks=plan.looks,
-        trial=plan.trial,
-    )

@@ -139,7 +139,7 @@ def run_of(world: World, seed: int) -> Run:
     plan = make_plan(_matrix(world.servers, world.rounds), _plugins(), _apps(), drivers, seed)
     if world.budget_rounds:
         plan = fit_budget(plan, preparation_s(plan) + steps_s(plan.cells, world.budget_rounds) + 1)
-    return rehearse(_header(plan), plan, fake(), world.model((cell.id for cell in plan.cells), seed))
+    return rehearse(header_of(plan), plan, fake(), world.model((cell.id for cell in plan.cells), seed))
 
 
 def report_of(world: World, seed: int) -> Report:
@@ -147,7 +147,8 @@ def report_of(world: World, seed: int) -> Report:
     return analyse(run_of(world, seed))
 
 
-def _header(plan: Plan) -> RunHeader:
+def header_of(plan: Plan) -> RunHeader:
+    """Return the header of a made-up run of a plan."""
     return RunHeader(
         id="2026-01-01T00-00-00Z-0000",
         started_at="2026-01-01T00:00:00Z",
@@ -164,4 +165,5 @@ def _header(plan: Plan) -> RunHeader:
         apps=plan.apps,
         looks=plan.looks,
         budget_s=plan.budget_s,
+        trial=plan.trial,
     )

@@ -3,14 +3,12 @@ from __future__ import annotations
 import errno
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +19,7 @@ from servermatrix.errors import Unfit, UsageProblem
 from servermatrix.model import NIGHT_SCHEMA, Excluded, Load
 from servermatrix.store import history
 from servermatrix.store.codec_night import decode_night, encode_night
+from tests.full_disk import no_file_larger_than
 from tests.unit.night_values import FIRST, XEON, A, B, night, told
 
 LOAD = Load(generator="wrk", connections=64, threads=2, duration_s=5, warmup_s=1, windows=2)
@@ -45,17 +44,6 @@ try:
 except UsageProblem:
     print("refused")
 """
-
-
-@contextmanager
-def no_file_larger_than(size: int) -> Iterator[None]:
-    """Let the system refuse to write past a size: as a full disk does, after a part is written."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def text_of(folder: Path) -> dict[str, str]:

@@ -225,6 +225,18 @@ def test_the_command_prints_one_line_for_machines_and_writes_what_was_asked_for(
     assert len(list((tmp_path / "history").glob("*.json"))) == 1
 
 
+def test_what_cannot_be_written_loses_neither_the_verdict_nor_the_night(
+    both: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    words = ("--junit", str(tmp_path / "file" / "junit.xml"), "--history", str(tmp_path / "nights"))
+    assert cli.guarded(["merge", *map(str, both), *words]) == Exit.REGRESSION
+    seen = capsys.readouterr()
+    assert seen.out.startswith("check: 1 regressed")
+    assert "error: --junit: " in seen.err
+    assert len(list((tmp_path / "nights").glob("*.json"))) == 1
+
+
 def test_the_command_prints_one_document_with_json(both: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.guarded(["merge", str(both[0]), "--json"]) == Exit.UNFIT
     out, err = capsys.readouterr()

@@ -3,12 +3,9 @@ from __future__ import annotations
 import gc
 import json
 import os
-import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -34,6 +31,7 @@ from servermatrix.model import (
     Wire,
 )
 from servermatrix.store.codec import Record, Resumed, decode, encode
+from tests.full_disk import no_file_larger_than
 from tests.golden.report_examples import HEADER, PROOF, UVLOOP
 
 USAGE = Usage(
@@ -62,17 +60,6 @@ CEILING = Ceiling(generator="wrk", protocol="h1", threads=1, requests_per_s=81_2
 PACE = Pace(cell_id="b/h1/w1/c64r30/plaintext", rate_per_s=6_123.4, slowest="b")
 DECISION = Decision(round=6, alpha=0.01, dropped=(("b", "shown to be slower than a"),), stopped="all is told apart")
 NOON = datetime(2026, 11, 22, 15, 30, tzinfo=UTC)
-
-
-@contextmanager
-def no_file_larger_than(size: int) -> Iterator[None]:
-    """Let the system refuse to write past a size: as a full disk does, after a part is written."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def stored(out: Path, *records: Record) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from servermatrix.cli.keeping import Kept
+from servermatrix.cli.histories import Past
 from servermatrix.cli.telling import outputs, recovered, tonight
 from servermatrix.errors import Exit
 from servermatrix.merging import merge
@@ -93,7 +93,7 @@ def test_the_verdict_is_passed_only_where_something_is_certain(
     canaries = tuple(replace(canary, fit=fit) for canary in whole.canaries)
     report = replace(whole, cells=tuple(cell(of[letter]) for letter in changes), canaries=canaries)
     lost = Stopped(pair="b/h1", night="n", started_at="s", sentence="gone", advice="look")
-    kept = Kept(trend=Trend(nights=(), machines=(), margin=0.03, lines=(), stopped=(lost,) * stopped))
+    kept = Past(trend=Trend(nights=(), machines=(), margin=0.03, lines=(), stopped=(lost,) * stopped))
     found = outputs(report, code, kept)
     assert found["verdict"] == word
     assert found["stopped"] == stopped

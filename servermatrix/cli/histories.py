@@ -6,22 +6,25 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from servermatrix import merging, store
+from servermatrix import merging
 from servermatrix.analysis.trend import began, trend
 from servermatrix.cli.show import tell
-from servermatrix.errors import MatrixError, NothingSelected, Unfit
+from servermatrix.cli.trend import draw
+from servermatrix.errors import MatrixError, NothingSelected
+from servermatrix.keeping import Kept
 from servermatrix.model.trends import Trend
 from servermatrix.publish import branch
 from servermatrix.publish.failure import NotPublished
 from servermatrix.publish.surroundings import Surroundings, require
-from servermatrix.render import check_lines, trend_markdown
+from servermatrix.render import check_lines
 from servermatrix.store import history
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class Telling:
     """What is to be told besides the summary, the annotations and the outputs; a branch is empty where nothing is pushed.
 
     `since` is from when on nights count for the trend, `drawn` the folder that it is drawn into.
@@ -44,7 +47,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kept:
+class Past:
     """What became of the history; `unjudged` says why nobody can tell which cells stopped reporting, where `trend` is None."""
 
     told: tuple[Told, ...] = ()
@@ -55,6 +58,17 @@ class Kept:
     def stopped(self) -> tuple[str, ...]:
         """Say of each cell that reported before and has no figures tonight when it last had some."""
         return tuple(f"{one.pair}: {one.sentence}. {one.advice}" for one in self.trend.stopped) if self.trend else ()
+
+
+def noted(one: Kept) -> Told:
+    """Say on standard error what became of an export, or of one that could not be written."""
+    return attempt(partial(_said, one))
+
+
+def _said(one: Kept) -> str:
+    if one.failed:
+        raise NotPublished(one.sentence)
+    return one.sentence
 
 
 def attempt(step: Callable[[], str | None]) -> Told:
@@ -70,10 +84,10 @@ def attempt(step: Callable[[], str | None]) -> Told:
     return told
 
 
-def keep(night: merging.Merged, wanted: Wanted, place: Surroundings) -> Kept:
+def keep(night: merging.Merged, wanted: Telling, place: Surroundings) -> Past:
     """Fetch the nights that are there, add tonight's, push it, judge the trend; each as far as it can be done."""
     if (folder := wanted.history) is None:
-        return Kept()
+        return Past()
     brought = attempt(lambda: _bring(wanted, place, folder)) if wanted.branch else Told(done=True, sentence="")
     files: list[Path] = []
     added = attempt(lambda: _add(night, folder, files))
@@ -81,19 +95,19 @@ def keep(night: merging.Merged, wanted: Wanted, place: Surroundings) -> Kept:
     told = (brought, added, *pushed)
     if not (brought.done and added.done):
         why = "the earlier nights are not here" if added.done else "tonight's night is not among them"
-        return Kept(told=told, unjudged=f"nobody looked whether a cell stopped reporting: {why}")
+        return Past(told=told, unjudged=f"nobody looked whether a cell stopped reporting: {why}")
     return _judged(folder, wanted, told)
 
 
-def _judged(folder: Path, wanted: Wanted, told: tuple[Told, ...]) -> Kept:
+def _judged(folder: Path, wanted: Telling, told: tuple[Told, ...]) -> Past:
     """Judge the trend, and draw it where that is wanted; a history that cannot be read is said."""
     try:
         found = _trend(folder, wanted.since)
     except MatrixError as failure:
         tell(f"warning: {failure.message}")
-        return Kept(told=told, unjudged=f"nobody looked whether a cell stopped reporting: {failure.message}")
-    drawn = [attempt(lambda: f"drew the trend: {_draw(place, found)}") for place in (wanted.drawn,) if place]  # noqa: B023 - as above
-    return Kept(told=(*told, *drawn), trend=found)
+        return Past(told=told, unjudged=f"nobody looked whether a cell stopped reporting: {failure.message}")
+    drawn = [attempt(lambda: f"drew the trend: {draw(place, found)}") for place in (wanted.drawn,) if place]  # noqa: B023 - as above
+    return Past(told=(*told, *drawn), trend=found)
 
 
 def _trend(folder: Path, since: datetime | None) -> Trend:
@@ -106,17 +120,7 @@ def _trend(folder: Path, since: datetime | None) -> Trend:
     return trend(chosen, now=datetime.now(UTC))
 
 
-def _draw(folder: Path, found: Trend) -> Path:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise Unfit(f"the trend was not drawn: {folder}: {error.strerror}") from error
-    for name, text in trend_markdown.files(found).items():
-        store.write_report(folder, name, text)
-    return folder
-
-
-def _bring(wanted: Wanted, place: Surroundings, folder: Path) -> str:
+def _bring(wanted: Telling, place: Surroundings, folder: Path) -> str:
     count = branch.bring(_remote("the history was not fetched", wanted, place), os.environ, folder)
     return f"nights fetched from the branch {wanted.branch}: {count}"
 
@@ -126,12 +130,12 @@ def _add(night: merging.Merged, folder: Path, files: list[Path]) -> str:
     return f"added the night to the history: {files[0]}"
 
 
-def _push(night: merging.Merged, wanted: Wanted, place: Surroundings, file: Path) -> str:
+def _push(night: merging.Merged, wanted: Telling, place: Surroundings, file: Path) -> str:
     message = f"{check_lines.first_line(night.report)}\n\n{place.run_url}\n"
     return branch.push(_remote("the history was not pushed", wanted, place), os.environ, file, message)
 
 
-def _remote(what: str, wanted: Wanted, place: Surroundings) -> branch.Remote:
+def _remote(what: str, wanted: Telling, place: Surroundings) -> branch.Remote:
     require(what, server_url=place.server_url, repository=place.repository)
     address = f"{place.server_url}/{place.repository}.git"
     return branch.Remote(address=address, branch=wanted.branch, server_url=place.server_url, token=place.token)
