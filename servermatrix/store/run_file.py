@@ -208,9 +208,14 @@ def _run_folders(out: Path) -> list[Path]:
     return sorted((file.parent for file in out.glob(f"*/{RUN_FILE}")), key=_age)
 
 
-def _age(folder: Path) -> tuple[bool, str]:
-    # A folder that somebody renamed has no date in its name: it is never the latest while another is there.
-    return folder.name[:1].isdigit(), folder.name
+def _age(folder: Path) -> tuple[bool, str, int]:
+    # A folder that somebody renamed has no date in its name: it is never the latest while another is there. Names of the same
+    # second differ by chance alone: the file that was written to last is then the later run.
+    try:
+        written_ns = (folder / RUN_FILE).stat().st_mtime_ns
+    except OSError:
+        written_ns = 0
+    return folder.name[:1].isdigit(), folder.name[: len("2026-11-22T15-30-00Z")], written_ns
 
 
 def _stored_names(out: Path) -> str:

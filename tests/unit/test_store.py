@@ -355,6 +355,13 @@ def test_a_run_is_found_by_latest_by_id_by_folder_and_by_file(tmp_path: Path, mo
     assert store.find_run("kept.jsonl", out) == Path("kept.jsonl")
 
 
+def test_of_two_runs_of_one_second_the_latest_is_the_one_that_was_written_to_last(tmp_path: Path) -> None:
+    first, second = (run_file(tmp_path / f"2026-11-22T15-30-00Z-{name}", "") for name in ("ffff", "0000"))
+    for number, folder in enumerate((first, second)):
+        os.utime(folder / "run.jsonl", ns=(number, number))
+    assert store.find_run("latest", tmp_path) == second
+
+
 def test_a_renamed_run_is_the_latest_when_it_is_the_only_one(tmp_path: Path) -> None:
     base = run_file(tmp_path / "base", "")
     assert store.find_run("latest", tmp_path) == base
