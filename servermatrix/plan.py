@@ -9,13 +9,14 @@ from itertools import islice
 
 from servermatrix.config.axes import DEFAULT
 from servermatrix.config.matrix import Matrix
-from servermatrix.contracts import Launch, LoadGenerator, Server
+from servermatrix.contracts import Server
 from servermatrix.duplicate import with_duplicate
 from servermatrix.errors import ConfigProblems, NothingSelected, UsageProblem
 from servermatrix.expand import Draft, Pairs, effective, expand
 from servermatrix.globs import any_matches
 from servermatrix.lanes import NO_CAPACITY, Drivers, closed_twin, lane, without_capacity
 from servermatrix.model import App, Cell, Excluded, Load, Plan
+from servermatrix.objections import objector, server_objector, some_launch
 from servermatrix.suggest import did_you_mean, listed
 
 EXCLUDED_BY_USER = "excluded by matrix.yaml"
@@ -40,7 +41,7 @@ def make_plan(
     that is not in `apps`.
     """
     _check_apps(matrix, apps)
-    found = _sorted_out(matrix, servers, _builder(matrix, servers, drivers), _objector(servers, apps, drivers))
+    found = _sorted_out(matrix, servers, _builder(matrix, servers, drivers), objector(servers, apps, drivers))
     cells, excluded = _with_capacity(*found)
     if not cells:
         raise ConfigProblems((_no_cells(excluded),))
@@ -92,7 +93,7 @@ def impossible(
 
     What the user excluded is not among them, nor what only the generator or the app cannot do.
     """
-    object_to = _server_objector(servers)
+    object_to = server_objector(servers)
     kept, _ = expand(matrix, servers)
     cells = _by_id(map(_builder(matrix, servers, drivers), kept))
     said = ((cell, object_to(cell)) for cell_id, cell in cells if not keep or any_matches(cell_id, keep))
@@ -109,7 +110,7 @@ class _Setting:
 def _setting(server: Server, chosen: Pairs, protocol: str) -> _Setting:
     options = effective(server, chosen, protocol)
     shown = (f"{name}={value}" for name, value in options if server.options[name].in_id or value != server.options[name].default)
-    return _Setting(options, ",".join(shown), server.interface(_some_launch(options, protocol, 1)))
+    return _Setting(options, ",".join(shown), server.interface(some_launch(options, protocol, 1)))
 
 
 def _builder(matrix: Matrix, servers: Mapping[str, Server], drivers: Drivers) -> Callable[[Draft], Cell]:
@@ -159,60 +160,6 @@ def _by_id(cells: Iterable[Cell]) -> Iterator[tuple[str, Cell]]:
         if cell_id not in seen:
             seen.add(cell_id)
             yield cell_id, cell
-
-
-def _objector(servers: Mapping[str, Server], apps: Mapping[str, App], drivers: Drivers) -> Callable[[Cell], str | None]:
-    """Return the function that says why a cell cannot run: for its server, its generator or its app."""
-    of_server = _server_objector(servers)
-
-    def object_to(cell: Cell) -> str | None:
-        if (said := of_server(cell)) is not None:
-            return said
-        if (said := _unable(cell, *drivers[lane(cell.protocol, cell.load.rate_percent)])) is not None:
-            return said
-        if apps[cell.app].target_for(cell.interface) is None:
-            return f"the app {cell.app} is not written for {cell.interface.upper()}"
-        return None
-
-    return object_to
-
-
-def _unable(cell: Cell, generator: str, plugin: LoadGenerator) -> str | None:
-    """Say why a generator cannot drive a cell."""
-    reuse, at_a_rate = cell.load.requests_per_connection, cell.load.rate_percent > 0
-    if cell.protocol not in plugin.protocols:
-        spoken = f"sends at a fixed rate in {listed(plugin.protocols)} only, not in" if at_a_rate else "does not speak"
-        return f"{generator} {spoken} {cell.protocol}"
-    if reuse and (at_a_rate or not plugin.reconnects):
-        keeps = "keeps its connections at a fixed rate" if at_a_rate else "keeps its connections"
-        return f"{generator} {keeps}: it cannot open a new one per {reuse} requests"
-    return None
-
-
-def _server_objector(servers: Mapping[str, Server]) -> Callable[[Cell], str | None]:
-    """Return the function that says why a server cannot run a cell; it asks the plug-in once, whatever the apps and loads."""
-
-    @cache
-    def objection(server: str, options: Pairs, protocol: str, workers: int) -> str | None:
-        if protocol not in servers[server].protocols:
-            return f"{server} does not speak {protocol}"
-        return servers[server].objection(_some_launch(options, protocol, workers))
-
-    return lambda cell: objection(cell.server, cell.options, cell.protocol, cell.workers)
-
-
-def _some_launch(options: Pairs, protocol: str, workers: int) -> Launch:
-    """Describe a start that will not happen: an objection depends on the combination, not on port or folder."""
-    return Launch(
-        python="python",
-        target="app:app",
-        host="127.0.0.1",
-        port=8000,
-        workers=workers,
-        protocol=protocol,
-        options=dict(options),
-        folder=".",
-    )
 
 
 def _no_cells(excluded: Mapping[str, Excluded]) -> str:

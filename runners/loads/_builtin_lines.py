@@ -3,9 +3,9 @@
 import os
 import socket
 import time
-from collections import Counter
 
 from runners.loads._builtin_poll import READ, WRITE, make_poller
+from runners.loads._builtin_task import Tally, Task, Wanted, turns
 
 CONNECT_LIMIT_S = 1.0
 RECEIVE_BYTES = 65536
@@ -14,52 +14,6 @@ NO_BODY = (204, 304)
 
 class Broken(Exception):
     """A connection cannot go on; the text is the kind of error to count: connect, read or write."""
-
-
-class Task:
-    """What to do; requests are latin-1 text, and 0 requests per connection stand for any number of them.
-
-    With a rate it is an open loop, which waits for so many seconds after the duration for what has not been answered.
-    """
-
-    def __init__(
-        self,
-        *,
-        host: str,
-        port: int,
-        request: str,
-        last_request: str,
-        requests_per_connection: int,
-        connections: int,
-        processes: int,
-        duration_s: float,
-        expect_status: int | None,
-        result: str,
-        rate_per_s: float = 0.0,
-        wait_s: float = 0.0,
-    ) -> None:
-        """Take the fields; a dataclass would need a fifth of the CPU time that the program takes to start."""
-        self.host, self.port, self.result = host, port, result
-        self.request, self.last_request = request.encode("latin-1"), last_request.encode("latin-1")
-        self.requests_per_connection, self.expect_status = requests_per_connection, expect_status
-        self.connections, self.processes = connections, min(processes, connections)
-        self.duration_s, self.rate_per_s, self.wait_s = duration_s, rate_per_s, wait_s
-
-
-class Tally:
-    """What one process counted; the times are perf_counter nanoseconds, which all processes of a machine share.
-
-    The second half is of an open loop: `late` are the requests sent over a millisecond after they were due or not at all,
-    `own_late_us` is how late each was sent though a connection was idle, `waited_ns` how long there was nothing to do,
-    `sent_ns` when the last was sent, or given up.
-    """
-
-    def __init__(self, begin_ns: int = 0, end_ns: int = 0) -> None:
-        """Have counted nothing yet."""
-        self.begin_ns, self.end_ns, self.bytes = begin_ns, end_ns, 0
-        self.errors, self.statuses, self.latency_us = Counter[str](), Counter[int](), Counter[int]()
-        self.due = self.late = self.waited_ns = self.sent_ns = 0
-        self.own_late_us = Counter[int]()
 
 
 class Answer:
@@ -120,14 +74,13 @@ def _number(text: bytes, base: int) -> int:
 class Lines:
     """Connections by file descriptor. Those with a request of which something is not sent or not answered are busy."""
 
-    def __init__(self, task: Task, tally: Tally) -> None:
-        """Have no connection yet."""
+    def __init__(self, task: Task, tally: Tally, index: int = 0) -> None:
+        """Have no connection yet; `index` is that of the process, so that not all begin with the same request."""
         self.address, self.tally, self.poller = (task.host, task.port), tally, make_poller()
         self.family = socket.AF_INET6 if ":" in task.host else socket.AF_INET
-        self.request, self.last = task.request, task.last_request
-        self.lifetime, self.bodiless = task.requests_per_connection, self.request.startswith(b"HEAD ")
-        self.usual, self.usual_status = b"", 0
+        self.lifetime, self.turns = task.requests_per_connection, turns(task, tally, index)
         self.sockets: dict[int, socket.socket] = {}
+        self.wanted: dict[int, Wanted] = {}
         self.asked_ns: dict[int, int] = {}
         self.left: dict[int, int] = {}
         self.begun: dict[int, Answer] = {}
@@ -171,10 +124,12 @@ class Lines:
 
     def ask(self, fd: int, asked_ns: int) -> None:
         """Send the next request, whose latency counts from the time given; Broken when the connection is gone."""
-        self.asked_ns[fd], request = asked_ns, self.request
+        self.asked_ns[fd] = asked_ns
+        self.wanted[fd] = wanted = next(self.turns)
+        request = wanted.request
         if self.lifetime:
             self.left[fd] -= 1
-            request = request if self.left[fd] else self.last
+            request = request if self.left[fd] else wanted.last
         try:
             sent = os.write(fd, request)
         except BlockingIOError:
@@ -182,13 +137,14 @@ class Lines:
         except OSError:
             raise Broken("write") from None
         if sent < len(request):
-            self.unsent[fd], self.begun[fd] = request[sent:], Answer(bodiless=self.bodiless)
+            self.unsent[fd], self.begun[fd] = request[sent:], Answer(bodiless=wanted.bodiless)
             self.poller.modify(fd, READ | WRITE)
 
     def take(self, fd: int, ready: int) -> int:
         """Do what a busy connection is ready for; with a whole answer return the descriptor to ask on next, else 0.
 
-        An answer that is byte for byte the last one that was read whole needs no reading: status and length are the same.
+        An answer that is byte for byte the last one to that request that was read whole needs no reading: status and length are
+        the same.
         """
         if ready & WRITE and fd in self.unsent:
             self._send_on(fd)
@@ -200,26 +156,27 @@ class Lines:
             data = b""
         if not data:
             raise Broken("read")
-        tally, status = self.tally, self.usual_status
+        tally, wanted = self.tally, self.wanted[fd]
         tally.bytes += len(data)
-        if data != self.usual or fd in self.begun:
-            status = self._read(fd, data)
+        status = wanted.usual_status
+        if data != wanted.usual or fd in self.begun:
+            status = self._read(fd, data, wanted)
             if not status:
                 return 0
         tally.latency_us[(time.perf_counter_ns() - self.asked_ns[fd]) // 1000] += 1
-        tally.statuses[status] += 1
+        wanted.statuses[status] += 1
         if fd in self.unsent:
             raise Broken("write")
         return self.replace(fd) if self.lifetime and not self.left[fd] else fd
 
-    def _read(self, fd: int, data: bytes) -> int:
+    def _read(self, fd: int, data: bytes, wanted: Wanted) -> int:
         """Take a piece of an answer, and return the status with its last piece, else 0."""
-        answer = self.begun.get(fd) or Answer(bodiless=self.bodiless)
+        answer = self.begun.get(fd) or Answer(bodiless=wanted.bodiless)
         if not answer.feed(data):
             self.begun[fd] = answer
             return 0
         if self.begun.pop(fd, None) is None:
-            self.usual, self.usual_status = data, answer.status
+            wanted.usual, wanted.usual_status = data, answer.status
         return answer.status
 
     def _send_on(self, fd: int) -> None:

@@ -18,10 +18,10 @@ from io import BufferedWriter
 # on purpose: starting takes CPU time on which a short window has no more requests.
 sys.path.insert(0, os.path.abspath(__file__).rsplit(os.sep, 3)[0])  # noqa: PTH100 - see above
 
-from runners.loads._builtin_lines import Broken, Lines, Tally, Task
+from runners.loads._builtin_lines import Broken, Lines
 from runners.loads._builtin_loops import OpenLoop, closed_loop, wake_promptly
+from runners.loads._builtin_task import Tally, Task
 
-RIGHT = range(400)
 READY, FAILED = b"+", b"-"
 TO_BEGIN_NS = 2_000_000
 
@@ -62,7 +62,7 @@ def work(task: Task, index: int, begin: int, out: BufferedWriter) -> None:
     """Connect, say so, begin when told to, and hand over what was counted; `begin` is a descriptor that tells when."""
     tally, said = Tally(begin_ns=time.perf_counter_ns()), FAILED
     try:
-        lines = Lines(task, tally)
+        lines = Lines(task, tally, index)
         fds = [lines.connect() for _ in range(share(task.connections, task.processes, index))]
         said = READY
         out.write(said)
@@ -103,10 +103,14 @@ def report(tallies: list[Tally], task: Task) -> dict[str, object]:
     A closed loop lasts from the first begin to the last end, an open one as asked, or until the last request was sent if that
     took longer: what is answered after the window because it could not be sent in it is no proof that the rate was kept.
     """
-    statuses = sum((tally.statuses for tally in tallies), Counter[int]())
+    answers = [sum((tally.statuses[place] for tally in tallies), Counter[int]()) for place in range(len(task.requests))]
+    statuses = sum(answers, Counter[int]())
     latency_us = sum((tally.latency_us for tally in tallies), Counter[int]())
     errors = sum((tally.errors for tally in tallies), Counter[str]())
-    right = RIGHT if task.expect_status is None else (task.expect_status,)
+    wrong = [
+        sum(n for status, n in counts.items() if status not in asked.right)
+        for asked, counts in zip(task.requests, answers, strict=True)
+    ]
     end_ns = max(tally.sent_ns if task.rate_per_s else tally.end_ns for tally in tallies)
     lasted_us = (end_ns - min(tally.begin_ns for tally in tallies)) // 1000
     found = {
@@ -114,8 +118,9 @@ def report(tallies: list[Tally], task: Task) -> dict[str, object]:
         "duration_us": max(lasted_us, round(task.duration_s * 1e6)) if task.rate_per_s else lasted_us,
         "requests": statuses.total(),
         "bytes": sum(tally.bytes for tally in tallies),
-        "errors": {**errors, "status": sum(n for status, n in statuses.items() if status not in right)},
+        "errors": {**errors, "status": sum(wrong)},
         "statuses": sorted(statuses.items()),
+        "answers": [sorted(counts.items()) for counts in answers],
         "histogram": sorted(latency_us.items()),
     }
     return found | (_open_loop(tallies) if task.rate_per_s else {})
@@ -125,7 +130,7 @@ def _open_loop(tallies: list[Tally]) -> dict[str, object]:
     due = sum(tally.due for tally in tallies)
     return {
         "due": due,
-        "unanswered": due - sum(tally.statuses.total() for tally in tallies),
+        "unanswered": due - sum(tally.answered for tally in tallies),
         "late": sum(tally.late for tally in tallies),
         "own_late": sorted(sum((tally.own_late_us for tally in tallies), Counter[int]()).items()),
         "waited_us": sum(tally.waited_ns for tally in tallies) // 1000,

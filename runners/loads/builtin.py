@@ -3,11 +3,12 @@
 import json
 import platform
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from servermatrix.contracts import LoadErrors, LoadFailure, LoadGenerator, LoadStats, Outcome, Shot
+from servermatrix.contracts import LoadErrors, LoadFailure, LoadGenerator, LoadStats, Outcome, Request, Shot
 
 PROGRAM = Path(__file__).with_name("_builtin_load.py")
 TASK_FILE = "builtin_load.json"
@@ -29,22 +30,31 @@ def argv(shot: Shot) -> list[str]:
 
 def files(shot: Shot) -> dict[str, str]:
     """Write down the task: the fields are those of Task in the program."""
-    url = urlsplit(shot.url)
+    url, asked, cycle = urlsplit(shot.url), _asked(shot), shot.cycle()
+    places = {request: place for place, request in enumerate(asked)}
     task = {
         "host": url.hostname,
         "port": url.port or 80,
-        "request": shot.wire().decode("latin-1"),
-        "last_request": shot.wire(last=True).decode("latin-1"),
+        "requests": [_laid_out(replace(shot, request=request), status) for request, status in asked.items()],
+        "order": [places[request] for request in cycle],
         "requests_per_connection": shot.requests_per_connection,
         "connections": shot.connections,
         "processes": shot.threads,
         "duration_s": shot.duration_s,
-        "expect_status": shot.expect_status,
         "result": shot.result,
         "rate_per_s": shot.rate_per_s,
         "wait_s": wait_s(shot),
     }
     return {TASK_FILE: json.dumps(task)}
+
+
+def _asked(shot: Shot) -> dict[Request, int | None]:
+    """Return the status of the right answer to each request."""
+    return {each.request: each.expect.status for each in shot.mix} or {shot.request: shot.expect_status}
+
+
+def _laid_out(shot: Shot, expect_status: int | None) -> tuple[str, str, int | None]:
+    return shot.wire().decode("latin-1"), shot.wire(last=True).decode("latin-1"), expect_status
 
 
 def wait_s(shot: Shot) -> int:
@@ -65,7 +75,7 @@ def parse(shot: Shot, outcome: Outcome) -> LoadStats:
     found = _read(outcome)
     errors = {name: _count(_mapping(found, "errors"), name, 0) for name in COUNTS}
     if any(errors.values()):
-        raise LoadFailure(_error_sentence(found, errors))
+        raise LoadFailure(_error_sentence(shot, found, errors))
     requests, duration_us = _count(found, "requests"), _count(found, "duration_us")
     if requests == 0:
         raise LoadFailure(f"no request was answered in {shot.duration_s} s")
@@ -123,12 +133,28 @@ def _read(outcome: Outcome) -> Mapping[str, object]:
     return found
 
 
-def _error_sentence(found: Mapping[str, object], errors: Mapping[str, int]) -> str:
+def _error_sentence(shot: Shot, found: Mapping[str, object], errors: Mapping[str, int]) -> str:
     said = ", ".join(f"{count} {name}" for name, count in errors.items() if count)
-    if errors["status"]:
-        statuses = ", ".join(f"{count} of status {status}" for status, count in _pairs(found, "statuses", None))
-        return f"the built-in generator counted {said} errors; the answers were {statuses}"
-    return f"the built-in generator counted {said} errors: the server closed or refused connections"
+    if not errors["status"]:
+        return f"the built-in generator counted {said} errors: the server closed or refused connections"
+    statuses = _listed(_pairs(found, "statuses", None))
+    return f"the built-in generator counted {said} errors; the answers were {statuses}{_wrong_ones(shot, found)}"
+
+
+def _wrong_ones(shot: Shot, found: Mapping[str, object]) -> str:
+    """Say of each request of a mix that was answered wrongly with what."""
+    answers = found.get("answers")
+    if not shot.mix or not isinstance(answers, list):
+        return ""
+    said = []
+    for (request, right), counts in zip(_asked(shot).items(), answers, strict=False):
+        wrong = [pair for pair in _pairs({"answers": counts}, "answers", None) if pair[0] != right]
+        said += [f"; {request.method} {request.path}: {_listed(wrong)} instead of {right}"] if wrong else []
+    return "".join(said)
+
+
+def _listed(statuses: Iterable[tuple[int, int]]) -> str:
+    return ", ".join(f"{count} of status {status}" for status, count in statuses)
 
 
 def _mapping(found: Mapping[str, object], name: str) -> Mapping[str, object]:
@@ -159,4 +185,6 @@ def _pairs(found: Mapping[str, object], name: str, total: int | None) -> tuple[t
     return read
 
 
-LOAD = LoadGenerator(protocols=("h1",), version=version, argv=argv, files=files, parse=parse, reconnects=True, open_loop=True)
+LOAD = LoadGenerator(
+    protocols=("h1",), version=version, argv=argv, files=files, parse=parse, reconnects=True, open_loop=True, mixes=True
+)

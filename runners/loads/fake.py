@@ -4,14 +4,14 @@ The model, as in matrix.yaml (later globs override earlier ones key by key; only
 
     seed: 1
     noise: {kind: normal, sd: 0.03}     # kind: normal, contaminated, one-sided, drift, periodic; shared: size of the common part
-    cells: {"*": {rps: 20000, cpu_us: 40}, "granian*": {rps: 30000}}
+    cells: {"*": {rps: 20000, cpu_us: 40}, "granian*": {rps: 30000, workers: {2: 1.8, 4: 2.5}}}     # times rps
     fail: {"hypercorn*": "the sentence that says why"}
     sides: {candidate: {"uvicorn*": {rps: x0.9, cpu_us: 44}}}              # of a check; also fail, invalid, rounds: 1-10
     packages: {"httptools==0.8.0": {"uvicorn*": {cpu_us: x1.2}}}           # the same, where the cell requires this version
 
-With `invalid: 0.2` in the noise every start is lost to noise with that probability. The same model, question and seed always
-give the same answer. A server is as busy as `busy` says, whatever its numbers; at a fixed rate it is busy in proportion. In a
-check a glob may match the id of a cell or its name without the side; draws go by the id, so that its sides are independent.
+With `invalid: 0.2` in the noise every start is lost with that probability. The same model, question and seed always give the same
+answer. A server is as busy as `busy` says, at a fixed rate in proportion. In a check a glob may match the id of a cell or its
+name without the side; draws go by the id, so that its sides are independent.
 """
 
 import math
@@ -28,7 +28,8 @@ KINDS = ("normal", "contaminated", "one-sided", "drift", "periodic")
 NOISE = {"sd": 0.03, "shared": 0.10, "invalid": 0.0}
 NEEDED = ("rps", "cpu_us")
 DEFAULTS = {"p99": 3.0, "busy": 0.97, "generator": 0.2, "foreign_cpu": 0.0, "steal": 0.0, "pss_mib": 30.0}
-OPTIONAL = (*DEFAULTS, "p50_us")
+PLAIN = (*NEEDED, *DEFAULTS, "p50_us")
+OPTIONAL = (*DEFAULTS, "p50_us", "workers")
 Change = tuple[str, float, bool]  # of which number, by how much, and whether that is a factor
 CONNECTIONS = 64  # in a closed loop the typical wait is connections / rps
 WITHIN = 0.2  # windows of one start differ by this part of what starts differ by
@@ -51,11 +52,8 @@ def simulate(question: Question) -> Window:
     rate, cpu = _noise(model.get("noise", {}), _number(model, "seed", "the fake model", 0), question, changes)
     numbers = _numbers(model, question, changes)
     capacity = max(1, round(numbers["rps"] * rate * question.duration_s))
-    p50_us = numbers["p50_us"] / rate
-    if question.rate_per_s:
-        stats, used = _at_a_rate(question, capacity, numbers["p99"])
-    else:
-        stats, used = _stats(question, capacity, p50_us, numbers["p99"]), 1.0
+    full = _stats(question, capacity, numbers["p50_us"] / rate, numbers["p99"])
+    stats, used = _at_a_rate(question, capacity, numbers["p99"]) if question.rate_per_s else (full, 1.0)
     return Window(stats=stats, usage=_usage(numbers, stats.requests * numbers["cpu_us"] * cpu, question.workers, used))
 
 
@@ -67,14 +65,15 @@ def _stats(question: Question, requests: int, p50_us: float, p99: float) -> Load
 
 
 def _at_a_rate(question: Question, capacity: int, p99: float) -> tuple[LoadStats, float]:
-    """Answer an open loop, and say which share of the capacity it used; latency is that of a queue with one server.
+    """Answer an open loop, and say which share of the capacity it used; latency is that of a queue for every worker.
 
     Source: Kleinrock (1975), Queueing Systems 1, 3.2: in M/M/1 the time in the system is exponential, of mean service / (1 - u).
+    Above capacity the queue grows all through the window, and the median is half of what the last answer waits.
     """
     due = max(1, round(question.rate_per_s * question.duration_s))
-    answered = min(due, capacity)
-    service_us = question.duration_s * 1e6 / capacity
-    p50_us = math.log(2) * service_us / (1 - min(FULLEST, due / capacity))
+    answered, window_us = min(due, capacity), question.duration_s * 1e6
+    service_us = window_us * question.workers / capacity
+    p50_us = math.log(2) * service_us / (1 - min(FULLEST, due / capacity)) + window_us * (1 - answered / due) / 2
     return replace(_stats(question, answered, p50_us, p99), due=due, unanswered=due - answered), answered / capacity
 
 
@@ -86,7 +85,7 @@ def _usage(numbers: Mapping[str, float], cpu_us: float, workers: int, used: floa
         worker_cpu_us=(round(cpu_us / workers),) * workers,
         generator_cpu_us=round(wall_us * numbers["generator"] * used),
         own_cpu_us=0,
-        pss_bytes=round(numbers["pss_mib"] * 2**20),
+        pss_bytes=round(numbers["pss_mib"] * 2**20) * workers,
         foreign_cpu=numbers["foreign_cpu"],
         steal=numbers["steal"],
     )
@@ -118,7 +117,7 @@ def _changes(model: Mapping[str, object], question: Question) -> Iterator[Change
 
 def _entry(entry: object, where: str, number: int) -> Iterator[Change]:
     """Yield what one entry changes in a round; with `rounds` it counts in that one only, or from the first to the last."""
-    given = _known(entry, where, (*NEEDED, *OPTIONAL, "invalid", "fail", "rounds"))
+    given = _known(entry, where, (*PLAIN, "invalid", "fail", "rounds"))
     rounds = re.fullmatch(r"(\d+)(?:-(\d+))?", str(given.pop("rounds", number)))
     if rounds is None:
         raise LoadFailure(f"{where} has rounds that are neither a number nor, as in 1-10, the first and the last of several")
@@ -145,8 +144,7 @@ def _noise(given: object, seed: float, question: Question, changes: Sequence[Cha
     """Return what noise makes of one window: factors on requests per second and on CPU per request."""
     where = "the noise of the fake model"
     noise = _known(given, where, ("kind", *NOISE))
-    kind = noise.get("kind", KINDS[0])
-    if kind not in KINDS:
+    if (kind := noise.get("kind", KINDS[0])) not in KINDS:
         raise LoadFailure(f"{where} is of kind {kind!r}, which is not one of {', '.join(KINDS)}")
     sd, shared, invalid = (_number(noise, key, where, default) for key, default in NOISE.items())
     run = f"{seed}/{question.seed}"
@@ -156,15 +154,11 @@ def _noise(given: object, seed: float, question: Question, changes: Sequence[Cha
         raise LoadFailure(f"the model lets noise spoil round {question.round}", noise=True)
     spread = sd * 4 if kind == "contaminated" and start.random() < 0.15 else sd  # noqa: PLR2004 - the usual contamination
     common = shared * _common(str(kind), run, question.round)
-    draw = _slowdown if kind == "one-sided" else Random.gauss
+    # Nothing makes a server faster than it is; the standard deviation of this exponential distribution is 1 too.
+    draw = (lambda random: -random.expovariate(1)) if kind == "one-sided" else Random.gauss
     rate = common + spread * draw(start) + sd * WITHIN * draw(window)
     cpu = -sd * CPU_NOISE * (draw(start) + WITHIN * draw(window))
     return math.exp(rate), math.exp(cpu)
-
-
-def _slowdown(random: Random) -> float:
-    """Draw from an exponential distribution, whose standard deviation is 1 too: nothing makes a server faster than it is."""
-    return -random.expovariate(1)
 
 
 def _common(kind: str, run: str, number: int) -> float:
@@ -178,13 +172,13 @@ def _common(kind: str, run: str, number: int) -> float:
 def _numbers(model: Mapping[str, object], question: Question, changes: Sequence[Change]) -> dict[str, float]:
     """Merge the entries whose glob matches the cell, in their order, over the defaults, and change what is to be changed."""
     said = f"the fake model gives {question.cell_id}"
-    entries = _matching(model.get("cells", {}), "cells of the fake model", question)
-    if not entries:
+    if not (entries := _matching(model.get("cells", {}), "cells of the fake model", question)):
         raise LoadFailure(f"no entry of the fake model matches {question.cell_id}")
-    numbers = dict(DEFAULTS)
+    numbers, factor = dict(DEFAULTS), 1.0
     for name, entry in entries.items():
         where = f"the entry {name!r} of the fake model"
         given = _known(entry, where, (*NEEDED, *OPTIONAL))
+        factor = _factor(given.pop("workers"), f"workers of {where}", question.workers) if "workers" in given else factor
         numbers.update({key: _number(given, key, where, 0) for key in given})
     if missing := [key for key in NEEDED if key not in numbers]:
         raise LoadFailure(f"{said} no {missing[0]}")
@@ -194,7 +188,18 @@ def _numbers(model: Mapping[str, object], question: Question, changes: Sequence[
         raise LoadFailure(f"{said} {numbers[empty[0]]:g} as {empty[0]}, which must be above 0")
     if numbers["p99"] < 1:
         raise LoadFailure(f"{said} {numbers['p99']:g} as p99, which must be 1 or more times the median")
-    return numbers
+    return numbers | {"rps": numbers["rps"] * factor, "p50_us": numbers["p50_us"] / factor}
+
+
+def _factor(given: object, where: str, workers: int) -> float:
+    """Read how many times the rps of one worker so many have: between those given on a line, beyond them as the last."""
+    factors = _mapping(given, where)
+    if wrong := [count for count in factors if not re.fullmatch(r"[1-9]\d{0,3}", count) or not _number(factors, count, where, 0)]:
+        raise LoadFailure(f"{where} has {wrong[0]!r}, which is no number of workers with a factor above 0")
+    points = {1: 1.0} | {int(count): _number(factors, count, where, 0) for count in factors}
+    below = max(each for each in points if each <= workers)
+    above = min((each for each in points if each > workers), default=below)
+    return points[below] + (points[above] - points[below]) * (workers - below) / ((above - below) or 1)
 
 
 def _matching(given: object, where: str, question: Question) -> dict[str, object]:
@@ -211,8 +216,7 @@ def _pattern(glob: str) -> re.Pattern[str]:
 
 def _known(given: object, where: str, keys: tuple[str, ...]) -> dict[str, object]:
     found = _mapping(given, where)
-    unknown = [key for key in found if key not in keys]
-    if unknown:
+    if unknown := [key for key in found if key not in keys]:
         raise LoadFailure(f"{where} has {unknown[0]!r}, which is not one of {', '.join(keys)}")
     return found
 
@@ -241,5 +245,6 @@ LOAD = LoadGenerator(
     parse=_parse,
     reconnects=True,
     open_loop=True,
+    mixes=True,
     simulate=simulate,
 )

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from servermatrix.contracts import LoadErrors, LoadFailure, LoadGenerator, LoadStats, Outcome, Shot
@@ -11,7 +12,8 @@ OLDEST = (4, 0, 0)
 NO_PORT_TIP = "wait a minute, or use fewer connections"
 NO_PORT = "Cannot assign requested address"  # how the C library names EADDRNOTAVAIL
 SPARE_S = 5
-REPORT, RECONNECT = (Path(__file__).with_name(name).read_text() for name in ("wrk_report.lua", "wrk_reconnect.lua"))
+SUCCESS = range(400)  # wrk counts every status above as an error
+REPORT, RECONNECT, MIX = (Path(__file__).with_name(f"wrk_{name}.lua").read_text() for name in ("report", "reconnect", "mix"))
 
 
 def version(text: str) -> str:
@@ -43,7 +45,8 @@ def files(shot: Shot) -> dict[str, str]:
     """Write the script, with the request in it as bytes: wrk's -H ignores `K:V` in silence and keeps one value per name."""
     every = shot.requests_per_connection
     request = f"local REQUEST = {lua_string(shot.wire(last=every == 1))}\n"
-    return {"report.lua": request + (_reconnecting(shot) if every > 1 else "") + REPORT}
+    more = _mixed(shot) if shot.mix else _reconnecting(shot) if every > 1 else ""
+    return {"report.lua": request + more + REPORT}
 
 
 def _reconnecting(shot: Shot) -> str:
@@ -53,6 +56,22 @@ def _reconnecting(shot: Shot) -> str:
     on the loopback (net.ipv4.tcp_tw_reuse = 2). Where it may not, wrk runs out of them and counts connect errors.
     """
     return f"local EVERY, LAST = {shot.requests_per_connection}, {lua_string(shot.wire(last=True))}\n{RECONNECT}"
+
+
+def _mixed(shot: Shot) -> str:
+    """Write the requests of a mix once each, and the order in which they are sent.
+
+    wrk then calls into Lua for every request: against a granian that answered 32,000/s over 32 connections, its CPU time
+    went from 14.7 us per request to 14.8 with one request in the mix, 15.2 with four and 15.0 with ten, medians of 5 seconds
+    each that differed by 3 us among themselves.
+    """
+    cycle, every = shot.cycle(), shot.requests_per_connection
+    distinct = {request: number for number, request in enumerate(dict.fromkeys(cycle), 1)}
+    texts = (lua_string(replace(shot, request=request).wire(last=every == 1)) for request in distinct)
+    lasts = (lua_string(replace(shot, request=request).wire(last=True)) for request in distinct if every > 1)
+    order = ", ".join(str(distinct[request]) for request in cycle)
+    tables = (("TEXTS", ", ".join(texts)), ("LASTS", ", ".join(lasts)), ("ORDER", order))
+    return "".join(f"local {name} = {{{items}}}\n" for name, items in tables) + f"local EVERY = {every}\n{MIX}"
 
 
 def lua_string(data: bytes) -> str:
@@ -150,9 +169,13 @@ def _errors(found: Mapping[str, object], shot: Shot) -> LoadErrors:
     errors = found.get("errors")
     if not isinstance(errors, dict):
         raise LoadFailure("wrk's result file has no error counts")
-    status = _count(errors, "status")
-    if shot.expect_status is not None and shot.expect_status > 399:  # noqa: PLR2004 - wrk's own border
+    status, right = _count(errors, "status"), {each.expect.status for each in shot.mix} or {shot.expect_status or 200}
+    unsuccessful = {each for each in right if each not in SUCCESS}
+    if unsuccessful == right:
         status = _count(found, "requests") - status
+    elif unsuccessful:
+        words = f"wrk counts every status above 399 as an error and cannot tell where {min(unsuccessful)} is right"
+        raise LoadFailure(f"{words}: leave that request out of the mix")
     names = ("connect", "read", "write", "timeout")
     return LoadErrors(status=status, **{name: _count(errors, name) for name in names})
 
@@ -200,4 +223,5 @@ LOAD = LoadGenerator(
     files=files,
     parse=parse,
     reconnects=True,
+    mixes=True,
 )

@@ -38,7 +38,11 @@ def objection(launch: Launch) -> str | None:
     """Refuse what cannot run, saying what happens when it is tried."""
     if launch.protocol == "h2c":
         return "daphne speaks HTTP/2 over TLS alone and closes a cleartext connection of it without an answer"
-    return "daphne has no worker processes: there is always one" if launch.workers > 1 else None
+    if launch.workers > 1:
+        return "daphne has no worker processes: there is always one"
+    if launch.factory:
+        return "daphne cannot call a function that makes the app: given one, it answers 500"
+    return "daphne never runs the lifespan of the app, which is to be on" if launch.lifespan == "on" else None
 
 
 def proof(_: Launch) -> dict[str, str]:
@@ -50,7 +54,7 @@ def unequal(launch: Launch) -> tuple[str, ...]:
     """List what cannot be set as on the other servers."""
     return (
         "daphne sends no Date header",
-        "daphne never runs the lifespan of the app",
+        *(() if launch.lifespan == "off" else ("daphne never runs the lifespan of the app",)),
         f"daphne closes a connection after {IDLE_S} s without a request, not after {launch.keep_alive_s}",
         *((f"daphne takes {STREAMS} streams at once on a connection, not 128",) if launch.http2 else ()),
     )

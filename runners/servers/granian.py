@@ -24,7 +24,7 @@ def argv(launch: Launch) -> list[str]:
     """Build the command line; the interface must be said, or an ASGI app is served as RSGI and answers 500."""
     options = launch.options
     return [
-        *(launch.python, "-m", "granian", "--interface", options["interface"], "--http", "2" if launch.http2 else "1"),
+        *(launch.python, "-m", "granian", "--interface", spoken(launch), "--http", "2" if launch.http2 else "1"),
         *("--host", launch.host, "--port", str(launch.port)),
         *("--workers", str(launch.workers)),
         *("--loop", options["loop"]),
@@ -35,8 +35,15 @@ def argv(launch: Launch) -> list[str]:
         *(("--ssl-certificate", launch.certificate, "--ssl-keyfile", launch.key) if launch.encrypted else ()),
         *(("--ssl-protocol-min", "tls1.2") if launch.encrypted else ()),
         *("--access-log" if launch.access_log else "--no-access-log", "--log-level", "warning"),
+        *(("--factory",) if launch.factory else ()),
         launch.target,
     ]
+
+
+def spoken(launch: Launch) -> str:
+    """Choose what granian and the app speak with each other: asginl is ASGI without its lifespan."""
+    chosen = launch.options["interface"]
+    return "asginl" if (chosen, launch.lifespan) == ("asgi", "off") else chosen
 
 
 def idle_s(launch: Launch) -> int:
@@ -50,8 +57,15 @@ def needs(launch: Launch) -> tuple[str, ...]:
     return (*(("granian>=2.6",) if launch.encrypted else ()), *(() if loop == "asyncio" else (loop,)))
 
 
+def objection(launch: Launch) -> str | None:
+    """Refuse what has no lifespan where there is to be one."""
+    if launch.lifespan != "on" or launch.options["interface"] == "asgi":
+        return None
+    return f"granian's {launch.options['interface']} has no lifespan, which is to be on"
+
+
 def interface(launch: Launch) -> str:
-    """Say what the app must speak: asginl is ASGI without its lifespan."""
+    """Say what the app must speak."""
     return "rsgi" if launch.options["interface"] == "rsgi" else "asgi"
 
 
@@ -68,10 +82,12 @@ def unequal(launch: Launch) -> tuple[str, ...]:
     """List what cannot be set as on the other servers."""
     sooner = f"granian closes a connection after {idle_s(launch)} s without a request, not after {launch.keep_alive_s}"
     never = "granian never closes a connection of HTTP/2 for being idle"
+    left_out = launch.options["interface"] == "asginl" and launch.lifespan != "off"
     return (
         "granian's runtime threads work beside the event loop: one of its workers can use more than one core",
         *((never,) if launch.http2 else (sooner,) if idle_s(launch) != launch.keep_alive_s else ()),
-        *(("granian's asginl leaves out the lifespan of the app",) if launch.options["interface"] == "asginl" else ()),
+        *(("granian's asginl leaves out the lifespan of the app",) if left_out else ()),
+        *(("granian warns and serves on when the app fails in its lifespan",) if launch.lifespan == "on" else ()),
     )
 
 
@@ -87,6 +103,7 @@ SERVER = Server(
     protocols=("h1", "h1s", "h2c", "h2"),
     argv=argv,
     needs=needs,
+    objection=objection,
     proof=proof,
     interface=interface,
     unequal=unequal,

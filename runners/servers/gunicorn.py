@@ -1,5 +1,7 @@
 """gunicorn: its own `asgi` worker, uvicorn's with loop and parser chosen by a generated class, and four for WSGI apps."""
 
+import json
+
 from servermatrix.contracts import ACCESS_LOG, Choice, Count, Launch, Server
 
 # The word for the command line, and the beginning of the class that the witness finds.
@@ -41,6 +43,7 @@ DIFFERENCES = {
     ),
 }
 STREAMS = "gunicorn takes 100 streams at once on a connection, not 128, whatever --http2-max-concurrent-streams says"
+CLEARTEXT = "gunicorn speaks HTTP/2 in the clear with 127.0.0.1 alone, unless --forwarded-allow-ips names other addresses"
 HTTP2_DIFFERENCES = {
     "asgi": (STREAMS, "gunicorn's asgi worker sends neither a Server nor a Date header over HTTP/2"),
     "gthread": (
@@ -66,29 +69,31 @@ from uvicorn_worker import UvicornWorker
 
 
 class CellWorker(UvicornWorker):
-    CONFIG_KWARGS = {{"loop": "{loop}", "http": "{http}", "http2": {http2}, "proxy_headers": False}}
+    CONFIG_KWARGS = {{"loop": "{loop}", "http": "{http}", "http2": {http2}, "proxy_headers": False{more}}}
 """
+
+# The options that have another name in a file of settings.
+RENAMED = {"keep_alive": "keepalive", "log_level": "loglevel", "access_logfile": "accesslog"}
+RENAMED |= {"log_config_json": "logconfig_json", "no_control_socket": "control_socket_disable"}
 
 # Tornado does not write to gunicorn's access log but to a logger of its own.
 TORNADO_LOG = """\
-{
-  "root": {"level": "WARNING", "handlers": ["console"]},
-  "loggers": {"tornado.access": {"level": "INFO", "handlers": ["console"], "propagate": false}}
-}
+{"root": {"level": "WARNING", "handlers": ["console"]},
+ "loggers": {"tornado.access": {"level": "INFO", "handlers": ["console"], "propagate": false}}}
 """
 
 
 def argv(launch: Launch) -> list[str]:
     """Build the command line; everything whose default might differ from another server's is said."""
     return [
-        *(launch.python, "-m", "gunicorn", launch.target, *worker(launch)),
+        *(launch.python, "-m", "gunicorn", launch.called, *worker(launch)),
         *("--bind", f"{launch.host}:{launch.port}", "--workers", str(launch.workers)),
-        *("--backlog", str(launch.backlog)),
-        *("--keep-alive", str(launch.keep_alive_s)),
+        *("--backlog", str(launch.backlog), "--keep-alive", str(launch.keep_alive_s)),
         *("--graceful-timeout", str(launch.graceful_s)),
         *(("--certfile", launch.certificate, "--keyfile", launch.key) if launch.encrypted else ()),
         *(http2(launch) if launch.http2 and launch.options["worker"] != "uvicorn" else ()),
-        *(access_log(launch) if launch.access_log else ()),
+        *(("--access-logfile", "-") if launch.access_log else ()),
+        *(("--log-config-json", f"{launch.folder}/cell_logging.json") if tornado_log(launch) else ()),
         *COMMON,
     ]
 
@@ -101,7 +106,8 @@ def worker(launch: Launch) -> tuple[str, ...]:
             return ("--worker-class", "cell_worker.CellWorker", "--pythonpath", launch.folder)
         case "asgi":
             parser = options.get("parser", "python")
-            return ("--worker-class", "asgi", "--asgi-loop", options.get("loop", "uvloop"), "--http-parser", parser)
+            lifespan = () if launch.lifespan == "auto" else ("--asgi-lifespan", launch.lifespan)
+            return ("--worker-class", "asgi", "--asgi-loop", options.get("loop", "uvloop"), "--http-parser", parser, *lifespan)
         case "gthread":
             return ("--worker-class", "gthread", "--threads", options["threads"], *NO_LIMIT)
         case "gevent":
@@ -116,40 +122,54 @@ def http2(launch: Launch) -> tuple[str, ...]:
     return ("--http-protocols", "h2", *cleartext, "--http2-max-concurrent-streams", "128")
 
 
-def access_log(launch: Launch) -> tuple[str, ...]:
-    """Ask for an access log on standard output."""
-    if launch.options["worker"] == "tornado":
-        return ("--access-logfile", "-", "--log-config-json", f"{launch.folder}/cell_logging.json")
-    return ("--access-logfile", "-")
+def tornado_log(launch: Launch) -> dict[str, str]:
+    """Write what tornado's worker needs for an access log."""
+    return {"cell_logging.json": TORNADO_LOG} if launch.options["worker"] == "tornado" and launch.access_log else {}
 
 
 def files(launch: Launch) -> dict[str, str]:
     """Write what has no command line: the loop and the parser of uvicorn's worker, and the access log of tornado's."""
     options = launch.options
-    if options["worker"] == "tornado" and launch.access_log:
-        return {"cell_logging.json": TORNADO_LOG}
     if options["worker"] != "uvicorn":
-        return {}
+        return tornado_log(launch)
     loop = LOOPS[options.get("loop", "uvloop")][0]
     parser = options.get("http", "zttp" if launch.http2 else "httptools")
-    return {"cell_worker.py": WORKER.format(loop=loop, http=parser, http2=launch.http2)}
+    more = "" if launch.lifespan == "auto" else f', "lifespan": "{launch.lifespan}"'
+    return {"cell_worker.py": WORKER.format(loop=loop, http=parser, http2=launch.http2, more=more)}
+
+
+def settings(launch: Launch) -> dict[str, str]:
+    """Write the command line as a file of settings, in which the class of a worker can stand as it is."""
+    words, texts = argv(launch)[4:], [f"{text}\n\n" for name, text in files(launch).items() if name == "cell_worker.py"]
+    for word, value in zip(words, [*words[1:], "--"], strict=True):
+        if word.startswith("--") and word != "--pythonpath":
+            name = word[2:].replace("-", "_")
+            texts.append(f"{RENAMED.get(name, name)} = {literal(value)}\n")
+    return {"gunicorn.conf.py": "".join(texts), **tornado_log(launch)}
+
+
+def literal(value: str) -> str:
+    """Write a word of the command line in Python; an option that another one follows is a switch."""
+    if value.startswith("--"):
+        return "True"
+    return "CellWorker" if value == "cell_worker.CellWorker" else value if value.isdigit() else json.dumps(value)
+
+
+def settings_argv(launch: Launch) -> tuple[str, ...]:
+    """Build the command line that uses the file."""
+    return (launch.python, "-m", "gunicorn", "--config", "gunicorn.conf.py", launch.called)
 
 
 def needs(launch: Launch) -> tuple[str, ...]:
     """Name the packages of this protocol, worker, loop and parser."""
     options = launch.options
-    loop = options.get("loop", "asyncio")
+    http2 = (*(("gunicorn>=26.2",) if launch.protocol == "h2c" else ()), *(("h2>=4.1",) if launch.http2 else ()))
     return (
-        *(of_uvicorn(launch) if options["worker"] == "uvicorn" else of_http2(launch)),
+        *(of_uvicorn(launch) if options["worker"] == "uvicorn" else http2),
         *PACKAGES.get(options["worker"], ()),
         *(("gunicorn_h1c>=0.6.9",) if options.get("parser") == "fast" else ()),
-        *(() if loop == "asyncio" else (loop,)),
+        *(() if options.get("loop", "asyncio") == "asyncio" else (options["loop"],)),
     )
-
-
-def of_http2(launch: Launch) -> tuple[str, ...]:
-    """Name the packages of gunicorn's own HTTP/2."""
-    return (*(("gunicorn>=26.2",) if launch.protocol == "h2c" else ()), *(("h2>=4.1",) if launch.http2 else ()))
 
 
 def of_uvicorn(launch: Launch) -> tuple[str, ...]:
@@ -168,6 +188,8 @@ def objection(launch: Launch) -> str | None:
     if wanted != spoken:
         happens = "never answers" if name == "tornado" else "answers 500"
         return f"gunicorn's {name} worker runs {spoken.upper()} apps alone: with one for {wanted.upper()} it {happens}"
+    if launch.lifespan == "on" and wanted == "wsgi":
+        return "WSGI has no lifespan, which is to be on"
     if name == "asgi" and launch.options["loop"] == "rloop":
         return "gunicorn's asgi worker runs on asyncio and uvloop alone: asked for rloop, gunicorn does not start"
     return objection_of_uvicorn(launch) if name == "uvicorn" else None
@@ -180,43 +202,27 @@ def objection_of_uvicorn(launch: Launch) -> str | None:
         return f"uvicorn speaks HTTP/2 with zttp alone: asked for it with {parser}, its workers end again and again"
     if launch.encrypted and loop == "rloop":
         return "rloop has no TLS, without which uvicorn's workers end again and again"
-    if launch.http2 and loop == "rloop":
-        return "uvicorn's cleartext HTTP/2 never answers on rloop"
-    return None
+    return "uvicorn's cleartext HTTP/2 never answers on rloop" if launch.http2 and loop == "rloop" else None
 
 
 def proof(launch: Launch) -> dict[str, str]:
-    """Say what the witness must find."""
-    options = launch.options
-    name = options["worker"]
+    """Say what the witness must find; for WSGI the class behind `start_response`."""
+    options, name = launch.options, launch.options["worker"]
     if name in WSGI_WORKERS:
-        return {"loop": WSGI_WORKERS[name], "http": responder(launch)}
+        response = "gunicorn.http2.response.HTTP2Response" if launch.http2 else "gunicorn.http.wsgi.Response"
+        return {"loop": WSGI_WORKERS[name], "http": "tornado.wsgi.WSGIContainer." if name == "tornado" else response}
     loop = LOOPS[options.get("loop", "uvloop")][1]
     if name == "asgi":
         return {"loop": loop, "http": f"gunicorn.asgi.protocol.ASGIProtocol._handle_http{'2' if launch.http2 else ''}_request"}
     return {"loop": loop, "http": ZTTP_HTTP2 if launch.http2 else PARSERS[options.get("http", "httptools")]}
 
 
-def responder(launch: Launch) -> str:
-    """Name the class behind `start_response`."""
-    if launch.options["worker"] == "tornado":
-        return "tornado.wsgi.WSGIContainer."
-    return "gunicorn.http2.response.HTTP2Response" if launch.http2 else "gunicorn.http.wsgi.Response"
-
-
-def interface(launch: Launch) -> str:
-    """Say what the app must speak."""
-    return launch.options["interface"]
-
-
 def unequal(launch: Launch) -> tuple[str, ...]:
     """List what cannot be set as on the other servers."""
     name = launch.options["worker"]
-    said = DIFFERENCES.get(name, ()) + (HTTP2_DIFFERENCES.get(name, ()) if launch.http2 else ())
-    return (
-        *said,
-        *(("uvicorn calls its parser zttp experimental",) if launch.options.get("http") == "zttp" else ()),
-    )
+    zttp = ("uvicorn calls its parser zttp experimental",) if launch.options.get("http") == "zttp" else ()
+    clear = (CLEARTEXT,) if launch.protocol == "h2c" and name != "uvicorn" else ()
+    return (*DIFFERENCES.get(name, ()), *(HTTP2_DIFFERENCES.get(name, ()) if launch.http2 else ()), *clear, *zttp)
 
 
 SERVER = Server(
@@ -236,6 +242,8 @@ SERVER = Server(
     needs=needs,
     objection=objection,
     proof=proof,
-    interface=interface,
+    interface=lambda launch: launch.options["interface"],
     unequal=unequal,
+    settings=settings,
+    settings_argv=settings_argv,
 )

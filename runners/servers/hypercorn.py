@@ -32,10 +32,18 @@ h2_max_concurrent_streams = 128
 """
 
 
+SETTINGS = "hypercorn_config"
+
+
 def argv(launch: Launch) -> list[str]:
     """Build the command line; everything whose default might differ from another server's is said."""
+    return command(launch, "cell_config")
+
+
+def command(launch: Launch, config: str) -> list[str]:
+    """Build the command line that reads this module of settings; the app is an expression that hypercorn evaluates."""
     return [
-        *(launch.python, "-m", "hypercorn", "--config", "python:cell_config"),
+        *(launch.python, "-m", "hypercorn", "--config", f"python:{config}"),
         *("--bind", f"{launch.host}:{launch.port}", "--workers", str(launch.workers)),
         *("--worker-class", launch.options["loop"]),
         *(("--certfile", launch.certificate, "--keyfile", launch.key) if launch.encrypted else ()),
@@ -43,7 +51,7 @@ def argv(launch: Launch) -> list[str]:
         *("--keep-alive", str(launch.keep_alive_s)),
         *("--graceful-timeout", str(launch.graceful_s)),
         *logging(launch),
-        launch.target,
+        launch.called,
     ]
 
 
@@ -57,6 +65,16 @@ def files(launch: Launch) -> dict[str, str]:
     return {"cell_config.py": CONFIG.format(alpn="h2" if launch.http2 else "http/1.1")}
 
 
+def settings(launch: Launch) -> dict[str, str]:
+    """Give what the command line lacks the name of a file that is there to stay."""
+    return {f"{SETTINGS}.py": text for text in files(launch).values()}
+
+
+def settings_argv(launch: Launch) -> tuple[str, ...]:
+    """Build the command line that uses it; the module is found in the folder that the server is started in."""
+    return tuple(command(launch, SETTINGS))
+
+
 def needs(launch: Launch) -> tuple[str, ...]:
     """Name the packages of this protocol and loop."""
     loop = launch.options["loop"]
@@ -68,6 +86,15 @@ def proof(launch: Launch) -> dict[str, str]:
     return {"loop": LOOPS[launch.options["loop"]], "http": "hypercorn.protocol.http_stream."}
 
 
+def unequal(launch: Launch) -> tuple[str, ...]:
+    """List what cannot be set as on the other servers."""
+    return {
+        "auto": (),
+        "on": ("hypercorn warns and serves on when the app fails in its lifespan",),
+        "off": ("hypercorn runs the lifespan of the app, which cannot be turned off",),
+    }[launch.lifespan]
+
+
 SERVER = Server(
     requires=("hypercorn>=0.17",),
     options={"loop": Choice(values=tuple(LOOPS), default="uvloop"), "access_log": ACCESS_LOG},
@@ -76,5 +103,8 @@ SERVER = Server(
     files=files,
     needs=needs,
     proof=proof,
+    unequal=unequal,
+    settings=settings,
+    settings_argv=settings_argv,
     alarms=ASYNCIO_ON_TRIO,
 )

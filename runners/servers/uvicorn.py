@@ -23,6 +23,8 @@ def argv(launch: Launch) -> list[str]:
         *("--host", launch.host, "--port", str(launch.port)),
         *("--workers", str(launch.workers)),
         *("--loop", LOOPS[launch.options["loop"]][0], "--http", launch.options["http"]),
+        *(("--factory",) if launch.factory else ()),
+        *(("--lifespan", launch.lifespan) if launch.lifespan != "auto" else ()),
         *(("--http2",) if launch.http2 else ()),
         *(("--ssl-certfile", launch.certificate, "--ssl-keyfile", launch.key) if launch.encrypted else ()),
         *logging(launch),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -13,11 +13,12 @@ from click.core import ParameterSource
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from servermatrix.cli.values import Axis, Counts, Header, Interpreter, Seconds
-from servermatrix.config import applications
+from servermatrix.cli.options import Command, with_options
+from servermatrix.cli.own_app import Own, with_app
+from servermatrix.cli.redaction import without_values
+from servermatrix.cli.values import Axis, Counts, Interpreter, Seconds
 from servermatrix.config.overrides import Overrides
 from servermatrix.errors import UsageProblem
-from servermatrix.model import App, Expect, Request
 from servermatrix.prepare import Setup, Wishes
 
 WHICH = (
@@ -57,17 +58,6 @@ WITH_WHAT = (
 SELECTORS = (*WHICH, ROUNDS, *HOW, BUDGET, *WITH_WHAT)
 SELECTORS_OF_PAIRS = (*WHICH, *HOW, *WITH_WHAT)
 
-OWN_APP = (
-    click.option("--app", "target", metavar="MODULE:ATTR", help="Measure your own ASGI app."),
-    click.option("--app-dir", default=".", metavar="DIR", help="Where to import it from.", show_default=True),
-    click.option("--path", default="/", metavar="PATH", help="What to ask of it.", show_default=True),
-    click.option("--method", default="GET", metavar="VERB", help="HTTP method.", show_default=True),
-    click.option("--header", "headers", multiple=True, type=Header(), help="Request header; repeatable."),
-    click.option("--body", default="", metavar="TEXT", help="Request body."),
-    click.option("--expect-status", default=200, type=click.IntRange(100, 599), metavar="N", show_default=True),
-    click.option("--expect-contains", metavar="TEXT", help="Text that the right answer contains."),
-)
-
 PYTHON = click.option(
     "--python", default=sys.executable, type=Interpreter(), metavar="PATH", help="Interpreter of the servers; default: our own."
 )
@@ -85,17 +75,17 @@ CONDUCT = (
 )
 
 
-def selecting(command: Callable[..., None]) -> Callable[..., None]:
+def selecting(command: Command) -> Command:
     """Give a command the selectors of cells, which reach it as one `wishes`."""
-    return _with(SELECTORS, _with_app(_with_wishes(command)))
+    return with_options(SELECTORS, with_app(_with_wishes(command)))
 
 
-def selecting_pairs(command: Callable[..., None]) -> Callable[..., None]:
+def selecting_pairs(command: Command) -> Command:
     """Give a command the selectors of cells without those that say how many rounds there are."""
-    return _with(SELECTORS_OF_PAIRS, _with_app(_with_wishes(command)))
+    return with_options(SELECTORS_OF_PAIRS, with_app(_with_wishes(command)))
 
 
-def _with_wishes(command: Callable[..., None]) -> Callable[..., None]:
+def _with_wishes(command: Command) -> Command:
     """Gather the selectors into one `wishes`."""
 
     @functools.wraps(command)
@@ -113,7 +103,7 @@ def _with_wishes(command: Callable[..., None]) -> Callable[..., None]:
         seed: int | None,
         generator: str | None,
         runners: tuple[Path, ...],
-        app: App | None,
+        own: Own,
         rounds: int | None = None,
         budget: int | None = None,
         **rest: object,
@@ -129,42 +119,24 @@ def _with_wishes(command: Callable[..., None]) -> Callable[..., None]:
             generator=generator,
             seed=seed,
             budget_s=budget,
-            app=app,
+            app=own.app,
         )
-        wishes = Wishes(matrix=matrix, profile=profile, keep=keep, overrides=overrides, plugin_folders=runners)
+        wishes = Wishes(
+            matrix=matrix,
+            profile=profile,
+            keep=keep,
+            overrides=overrides,
+            plugin_folders=runners,
+            env=own.env,
+            prepare=own.prepare,
+            cleanup=own.cleanup,
+        )
         command(wishes=wishes, **rest)
 
     return wrapper
 
 
-def _with_app(command: Callable[..., None]) -> Callable[..., None]:
-    """Gather the options that describe the user's own app into one `app`."""
-
-    @functools.wraps(command)
-    def wrapper(
-        *,
-        target: str | None,
-        app_dir: str,
-        path: str,
-        method: str,
-        headers: tuple[tuple[str, str], ...],
-        body: str,
-        expect_status: int,
-        expect_contains: str | None,
-        **rest: object,
-    ) -> None:
-        request = Request(method=method.upper(), path=path, headers=headers, body=body)
-        expect = Expect(status=expect_status, contains=expect_contains)
-        own = (request, expect) != (Request(), Expect()) or app_dir != "."
-        if target is None and own:
-            raise UsageProblem("options about an app of your own are given, but no app", "name it with --app MODULE:ATTR")
-        app = None if target is None else applications.user_app(target, app_dir, request, expect)
-        command(app=app, **rest)
-
-    return _with(OWN_APP, wrapper)
-
-
-def conducting(command: Callable[..., None]) -> Callable[..., None]:
+def conducting(command: Command) -> Command:
     """Give a command the options of how a run is conducted, which reach it as one `setup`."""
 
     @functools.wraps(command)
@@ -173,7 +145,7 @@ def conducting(command: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         setup = Setup(
             out=out,
-            argv=tuple(sys.argv[1:]),
+            argv=without_values(sys.argv[1:]),
             python=python,
             pin=pin,
             port=port,
@@ -183,7 +155,7 @@ def conducting(command: Callable[..., None]) -> Callable[..., None]:
         )
         command(setup=setup, **rest)
 
-    return _with(CONDUCT, wrapper)
+    return with_options(CONDUCT, wrapper)
 
 
 def read_model(file: Path | None) -> Mapping[str, object]:
@@ -210,12 +182,3 @@ def typed_besides(allowed: frozenset[str]) -> list[str]:
     context = click.get_current_context()
     others = [param for param in context.command.params if param.name not in allowed]
     return [param.opts[0] for param in others if context.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE]
-
-
-def _with(
-    options: tuple[Callable[[Callable[..., None]], Callable[..., None]], ...], command: Callable[..., None]
-) -> Callable[..., None]:
-    """Put options on a command, to be shown in the order in which they are listed."""
-    for option in reversed(options):
-        command = option(command)
-    return command

@@ -8,10 +8,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from servermatrix.errors import UsageProblem
-from servermatrix.model import App, Control, Expect, Request
+from servermatrix.model import App, Asked, Control, Expect, Request
 from servermatrix.plugins import builtin_root
 from servermatrix.suggest import did_you_mean, listed
 
+AUTO = "auto"
 _NOT_MEASURED = "witness"
 _OTHER_INTERFACES = ("wsgi", "rsgi")
 _REQUEST_KEYS: Mapping[str, type] = {"method": str, "path": str, "headers": dict, "body": str}
@@ -57,32 +58,62 @@ def _twins(root: Path, name: str) -> Iterator[tuple[str, str]]:
             yield interface, f"apps.{interface}.{name}:app"
 
 
-def user_app(target: str, folder: str, request: Request, expect: Expect) -> App:
-    """Describe an app by `module:attribute` and the folder it is imported from; UsageProblem when one of them is wrong."""
+def user_app(
+    target: str,
+    folder: str,
+    request: Request,
+    expect: Expect,
+    *,
+    factory: bool = False,
+    lifespan: str = AUTO,
+    env: tuple[tuple[str, str], ...] = (),
+    mix: tuple[Asked, ...] = (),
+) -> App:
+    """Describe an app by `module:attribute` and the folder it is imported from; UsageProblem when one of them is wrong.
+
+    With a `mix` the request is its first; a mix of one request is none.
+    """
     if not _is_target(target):
-        raise UsageProblem(f"{target!r} is not of the form module:attribute", "for example: --app shop.main:app")
+        called = f"; name the function without its parentheses: --factory --app {target[:-2]}" if target.endswith("()") else ""
+        raise UsageProblem(f"{target!r} is not of the form module:attribute", f"for example: --app shop.main:app{called}")
     if not Path(folder).is_dir():
         raise UsageProblem(f"there is no folder {folder} to import {target} from", "name it with --app-dir DIR")
-    # Servers start in a work folder of their own, where a relative path would mean something else.
-    return App(name=target, target=target, folder=str(Path(folder).resolve()), request=checked(request, "--app"), expect=expect)
+    return App(
+        name=target,
+        target=target,
+        # Servers start in a work folder of their own, where a relative path would mean something else.
+        folder=str(Path(folder).resolve()),
+        request=checked(request, "--app"),
+        expect=expect,
+        factory=factory,
+        lifespan=lifespan,
+        env=env,
+        mix=mix if len(mix) > 1 else (),
+    )
 
 
 def checked(request: Request, source: str) -> Request:
     """Return the request when it can be sent as it is; UsageProblem names the part that cannot."""
+    if wrong := wrong_request(request):
+        sentence, tip = wrong
+        raise UsageProblem(f"{source}: {sentence}", tip)
+    return request
+
+
+def wrong_request(request: Request) -> tuple[str, str] | None:
+    """Say what of a request cannot be sent as it is, and what to do, None where all can."""
     if not re.fullmatch(r"[A-Z]+", request.method):
-        raise UsageProblem(f"{source}: {request.method!r} is not an HTTP method", "for example: GET, POST")
+        return f"{request.method!r} is not an HTTP method", "for example: GET, POST"
     if not re.fullmatch(r"/[!-~]*", request.path):
-        raise UsageProblem(
-            f"{source}: the path {request.path!r} cannot be sent as it is", "begin with / and percent-encode the rest"
-        )
+        return f"the path {request.path!r} cannot be sent as it is", "begin with / and percent-encode the rest"
     for name, value in request.headers:
         if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not re.fullmatch(r"[\t -~\x80-\xff]*", value):
-            raise UsageProblem(f"{source}: the header {name!r}: {value!r} cannot be sent", "use printable text without line ends")
+            return f"the header {name!r}: {value!r} cannot be sent", "use printable text without line ends"
     try:
         request.body.encode()
-    except UnicodeEncodeError as error:
-        raise UsageProblem(f"{source}: the body {request.body!r} cannot be sent", "use text that is UTF-8") from error
-    return request
+    except UnicodeEncodeError:
+        return f"the body {request.body!r} cannot be sent", "use text that is UTF-8"
+    return None
 
 
 def _is_target(target: str) -> bool:

@@ -19,13 +19,14 @@ from servermatrix.contracts.servers import (
     Option,
     Server,
 )
-from servermatrix.model import LoadErrors, LoadStats, Request, Usage, Window
+from servermatrix.model import Asked, LoadErrors, LoadStats, Request, Usage, Window
 
 __all__ = [
     "ACCESS_LOG",
     "BACKLOG",
     "GRACEFUL_S",
     "KEEP_ALIVE_S",
+    "Asked",
     "Choice",
     "Count",
     "Flag",

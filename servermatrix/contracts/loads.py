@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-from servermatrix.model import LoadStats, Request, Window
+from servermatrix.model import Asked, LoadStats, Request, Window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,6 +16,7 @@ class Shot:
     `expect_status` is the status of a right answer; None: any below 400, which is what generators hold to be right by themselves.
     `body_bytes` is the length of the right answer's body where it is known. With a `rate_per_s` requests are sent at that
     fixed rate in all, whether or not answers have come (an open loop); 0: a closed loop.
+    With a `mix` its requests are sent in turn, each as often as its weight says, instead of `request` alone; see `cycle`.
     """
 
     program: str
@@ -33,6 +34,29 @@ class Shot:
     requests_per_connection: int = 0
     body_bytes: int | None = None
     rate_per_s: float = 0.0
+    mix: tuple[Asked, ...] = ()
+
+    def cycle(self) -> tuple[Request, ...]:
+        """Return the order in which the requests of the mix are sent over and over, spread evenly; `request` where there is none.
+
+        A generator begins it each time round at another place, so that no connection is bound to one of them.
+        Source: smooth weighted round robin, as in nginx's upstream module.
+        """
+        if not self.mix:
+            return (self.request,)
+        total, due, order = sum(each.weight for each in self.mix), [0] * len(self.mix), list[Request]()
+        for _ in range(total):
+            due = [so_far + each.weight for so_far, each in zip(due, self.mix, strict=True)]
+            chosen = due.index(max(due))
+            due[chosen] -= total
+            order.append(self.mix[chosen].request)
+        return tuple(order)
+
+    def wires(self) -> tuple[bytes, ...]:
+        """Lay out the requests of the cycle, in its order, as HTTP/1.1 sends them."""
+        order = self.cycle()
+        laid = {request: replace(self, request=request).wire() for request in dict.fromkeys(order)}
+        return tuple(laid[request] for request in order)
 
     def wire(self, *, last: bool = False) -> bytes:
         """Lay out the request as HTTP/1.1 sends it, with Host and Content-Length where they are not given.
@@ -104,8 +128,8 @@ class LoadGenerator:
     `program` is the command looked for on PATH and in .tools/ (empty: the file itself is run by our interpreter).
     `version(text)` reads the version from what `program version_args` prints, or raises LoadFailure when it is too old.
     `parse` raises LoadFailure for anything that is not a whole result. A generator that `reconnects` replaces a connection
-    after Shot.requests_per_connection requests. One with an `open_loop` can send at a fixed rate. A generator with `simulate`
-    starts no server.
+    after Shot.requests_per_connection requests. One with an `open_loop` can send at a fixed rate, one that `mixes` the
+    requests of a mix. A generator with `simulate` starts no server.
     """
 
     protocols: tuple[str, ...]
@@ -119,4 +143,5 @@ class LoadGenerator:
     files: Callable[[Shot], Mapping[str, str]] = _no_files
     reconnects: bool = False
     open_loop: bool = False
+    mixes: bool = False
     simulate: Callable[[Question], Window] | None = None

@@ -55,7 +55,8 @@ class Launch:
     """One start of a server: everything that its command line may depend on.
 
     `folder` is the empty work folder the server starts in; `options` holds every option that applies. `certificate` and
-    `key` are PEM files, there whenever the protocol is encrypted.
+    `key` are PEM files, there whenever the protocol is encrypted. With `factory` the target is a function that makes the app;
+    `lifespan` is `auto`, `on` or `off`.
     """
 
     python: str
@@ -69,6 +70,13 @@ class Launch:
     backlog: int = BACKLOG
     keep_alive_s: int = KEEP_ALIVE_S
     graceful_s: int = GRACEFUL_S
+    factory: bool = False
+    lifespan: str = "auto"
+
+    @property
+    def called(self) -> str:
+        """Name the app as an expression, for servers that evaluate one: a function that makes it is called."""
+        return f"{self.target}()" if self.factory else self.target
 
     @property
     def encrypted(self) -> bool:
@@ -124,7 +132,8 @@ class Server:
     `files(launch)` are written into the work folder (relative name -> text). `objection(launch)` is a sentence when the
     combination cannot run. `interface(launch)` is what the app must speak: `asgi`, `rsgi` or `wsgi`. `unequal(launch)` lists
     what cannot be set as on the other servers, a sentence each. `alarms` are texts in the server's log that mean that it
-    serves without something that it was to serve with.
+    serves without something that it was to serve with. `settings(launch)` are files by which the server can be started instead of
+    by options alone, (name -> text), and `settings_argv(launch)` the command line that uses them; empty where there are none.
     """
 
     requires: tuple[str, ...]
@@ -138,4 +147,6 @@ class Server:
     objection: Callable[[Launch], str | None] = _no_objection
     interface: Callable[[Launch], str] = _asgi
     unequal: Callable[[Launch], tuple[str, ...]] = _no_words
+    settings: Callable[[Launch], Mapping[str, str]] = _nothing
+    settings_argv: Callable[[Launch], tuple[str, ...]] = _no_words
     alarms: tuple[str, ...] = ()

@@ -1,4 +1,4 @@
-"""What is to be run: programs, loads, cells, plans; standard library only, no behaviour beyond names and sums."""
+"""What is to be run: loads, cells, plans; standard library only, no behaviour beyond names and sums."""
 
 from __future__ import annotations
 
@@ -7,67 +7,13 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from random import Random
 
+from servermatrix.model.program import ASGI, App
+from servermatrix.model.race import Race
 from servermatrix.model.trial import Trial
 
-ASGI = "asgi"
 PROTOCOLS = ("h1", "h1s", "h2c", "h2")
 ENCRYPTED = frozenset({"h1s", "h2"})
 HTTP2 = frozenset({"h2c", "h2"})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What is asked of the app, once per request."""
-
-    method: str = "GET"
-    path: str = "/"
-    headers: tuple[tuple[str, str], ...] = ()
-    body: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expect:
-    """What a right answer is: the status, and the exact body or a text within it (None: not looked at)."""
-
-    status: int = 200
-    body: str | None = None
-    contains: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
-    """What is known of an app before it is measured: how it must do, if the measuring is right.
-
-    Each answer holds `seconds` on what `holds` names: `await` (nothing is held, the loop goes on), `threads` (one of `threads`
-    threads per worker), or `worker` (the whole worker). An app that `burns` a share of CPU per request beyond what the app
-    named `beyond` uses holds nothing.
-    """
-
-    holds: str = ""
-    seconds: float = 0.0
-    threads: int = 0
-    burns: float = 0.0
-    beyond: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class App:
-    """A program under test: `target` is `module:attribute`, importable once `folder` is on the module path.
-
-    `twins` are the targets of the same program written for other interfaces than ASGI: (`wsgi`, target), (`rsgi`, target).
-    """
-
-    name: str
-    target: str
-    folder: str
-    request: Request = Request()
-    expect: Expect = Expect()
-    twins: tuple[tuple[str, str], ...] = ()
-    control: Control | None = None
-
-    def target_for(self, interface: str) -> str | None:
-        """Return the target that speaks this interface, None when the program was not written for it."""
-        return self.target if interface == ASGI else dict(self.twins).get(interface)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -216,6 +162,7 @@ class Plan:
     looks: tuple[Look, ...] = ()
     budget_s: int = 0
     trial: Trial | None = None
+    race: Race | None = None
 
     def steps(self) -> Iterator[Step]:
         """Yield all steps in the order in which they run, the same for the same cells and seed."""

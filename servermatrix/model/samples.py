@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from servermatrix.model.planned import ASGI, Cell
+from servermatrix.model.planned import Cell
+from servermatrix.model.program import ASGI
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -155,6 +156,18 @@ class Skipped:
 
 
 Sample = Measured | Failed | Skipped
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One start of a cell at a fixed rate, to see what it holds there: `number` counts the attempts of the run from 1.
+
+    What came of it is a sample of that cell, whose `round` counts its starts at that rate from 1.
+    """
+
+    number: int
+    rate_per_s: float
+    sample: Measured | Failed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

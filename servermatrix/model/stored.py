@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from servermatrix.model.planned import App, Cell, Excluded, Look, Noise
-from servermatrix.model.samples import Ceiling, Decision, Pace, Proof, Sample
+from servermatrix.model.planned import Cell, Excluded, Look, Noise
+from servermatrix.model.program import App
+from servermatrix.model.race import Race
+from servermatrix.model.samples import Attempt, Ceiling, Decision, Pace, Proof, Sample
 from servermatrix.model.trial import Trial
 
 RUN_SCHEMA = 4
@@ -13,12 +15,18 @@ RUN_SCHEMA = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedCell:
-    """A cell as the run file keeps it: with the command that starts it, so that reports need no plug-in."""
+    """A cell as the run file keeps it: with the command that starts it, so that reports need no plug-in.
+
+    `settings` are files by which the server can be started instead, (name, text), and `settings_argv` the command that uses
+    them; they are kept of the cells of a race alone.
+    """
 
     cell: Cell
     argv: tuple[str, ...]
     load_argv: tuple[str, ...]
     unequal: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
+    settings_argv: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,8 +47,8 @@ class RunHeader:
 
     `generators` are (name, version) of those that drive its cells, with an empty version for one that is missing.
     `settings` are what else a resumed run needs: the servers' interpreter, the pinning, the model of a simulation.
-    `equalised` says what was asked of every server alike. `looks`, `budget_s` and `trial` are those of the plan; the sides of the
-    trial then say what was found to be installed.
+    `equalised` says what was asked of every server alike. `looks`, `budget_s`, `trial` and `race` are those of the plan; the
+    sides of the trial then say what was found to be installed.
     """
 
     id: str
@@ -61,6 +69,7 @@ class RunHeader:
     looks: tuple[Look, ...] = ()
     budget_s: int = 0
     trial: Trial | None = None
+    race: Race | None = None
     schema: int = RUN_SCHEMA
 
 
@@ -74,6 +83,7 @@ class Run:
     ceilings: tuple[Ceiling, ...] = ()
     paces: tuple[Pace, ...] = ()
     decisions: tuple[Decision, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
 
     def rounds_of(self, cell: Cell) -> int:
         """Return how many rounds a cell was to have, after what was decided at the looks; open loops are never cut short."""

@@ -12,7 +12,21 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from servermatrix.model import ASGI, Cause, Ceiling, Decision, Failed, Measured, Pace, Proof, RunHeader, Sample, Skipped, Wire
+from servermatrix.model import (
+    ASGI,
+    Attempt,
+    Cause,
+    Ceiling,
+    Decision,
+    Failed,
+    Measured,
+    Pace,
+    Proof,
+    RunHeader,
+    Sample,
+    Skipped,
+    Wire,
+)
 from servermatrix.store.codec_header import read_header
 from servermatrix.store.codec_window import read_window
 from servermatrix.store.jsonvalue import Raw, an_object, number, objects, pairs, part, text, texts, whole
@@ -29,13 +43,19 @@ class Resumed:
     argv: tuple[str, ...]
 
 
-Record = RunHeader | Ceiling | Proof | Sample | Decision | Pace | Resumed
+Record = RunHeader | Ceiling | Proof | Sample | Decision | Pace | Attempt | Resumed
 
 
 def encode(record: Record) -> str:
     """Write a record as one line without its line end, in ASCII; a number that is not finite raises ValueError."""
-    line = {"kind": type(record).__name__.removeprefix("Run").lower(), **plain(record)}
+    line = {"kind": _kind(record), **plain(record)}
+    if isinstance(record, Attempt):  # its sample may be of two kinds
+        line["sample"] = {"kind": _kind(record.sample), **plain(record.sample)}
     return json.dumps(line, default=plain, separators=(",", ":"), allow_nan=False)
+
+
+def _kind(record: Record) -> str:
+    return type(record).__name__.removeprefix("Run").lower()
 
 
 def decode(line: str | bytes) -> Record:
@@ -149,6 +169,15 @@ def _decision(raw: Raw) -> Decision:
     )
 
 
+def _attempt(raw: Raw) -> Attempt:
+    sample = part(raw, "sample")
+    return Attempt(
+        number=whole(raw, "number"),
+        rate_per_s=number(raw, "rate_per_s"),
+        sample=_measured(sample) if text(sample, "kind") == "measured" else _failed(sample),
+    )
+
+
 _READERS: Mapping[str, Callable[[Raw], Record]] = {
     "header": read_header,
     "ceiling": _ceiling,
@@ -158,5 +187,6 @@ _READERS: Mapping[str, Callable[[Raw], Record]] = {
     "skipped": _skipped,
     "decision": _decision,
     "pace": _pace,
+    "attempt": _attempt,
     "resumed": _resumed,
 }

@@ -6,22 +6,20 @@ from servermatrix.errors import StoredRunUnreadable
 from servermatrix.model import (
     ASGI,
     RUN_SCHEMA,
-    App,
     Cell,
-    Control,
     Excluded,
-    Expect,
     Host,
     Load,
     Look,
     Noise,
     PlannedCell,
-    Request,
     RunHeader,
     Side,
     Trial,
 )
-from servermatrix.store.jsonvalue import Raw, an_object, flag, number, objects, optional_text, pairs, part, text, texts, whole
+from servermatrix.store.codec_program import read_app
+from servermatrix.store.codec_race import read_race
+from servermatrix.store.jsonvalue import Raw, an_object, flag, number, objects, pairs, part, text, texts, whole
 
 
 def read_load(raw: Raw) -> Load:
@@ -62,6 +60,8 @@ def _planned(raw: Raw) -> PlannedCell:
         argv=texts(raw, "argv"),
         load_argv=texts(raw, "load_argv"),
         unequal=texts(raw, "unequal"),
+        settings=pairs(str, raw.get("settings", [])),
+        settings_argv=texts(raw, "settings_argv"),
     )
 
 
@@ -98,12 +98,13 @@ def read_header(raw: Raw) -> RunHeader:
         git=text(raw, "git"),
         cells=tuple(map(_planned, objects(raw, "cells"))),
         excluded=tuple(map(read_excluded, objects(raw, "excluded"))),
-        apps=tuple(map(_app, objects(raw, "apps"))) if "apps" in raw else (),
+        apps=tuple(map(read_app, objects(raw, "apps"))) if "apps" in raw else (),
         settings=pairs(str, raw.get("settings", [])),
         equalised=texts(raw, "equalised"),
         looks=tuple(map(_look, objects(raw, "looks"))) if "looks" in raw else (),
         budget_s=whole(raw, "budget_s", 0),
         trial=None if raw.get("trial") is None else read_trial(part(raw, "trial")),
+        race=None if raw.get("race") is None else read_race(part(raw, "race")),
         schema=schema,
     )
 
@@ -146,38 +147,3 @@ def _look(raw: Raw) -> Look:
 def read_excluded(raw: Raw) -> Excluded:
     """Read a cell that is left out, with the reason; raises what jsonvalue raises for damage."""
     return Excluded(id=text(raw, "id"), reason=text(raw, "reason"))
-
-
-def _app(raw: Raw) -> App:
-    return App(
-        name=text(raw, "name"),
-        target=text(raw, "target"),
-        folder=text(raw, "folder"),
-        request=_request(part(raw, "request")),
-        expect=_expect(part(raw, "expect")),
-        twins=pairs(str, raw.get("twins", [])),
-        control=None if raw.get("control") is None else _control(part(raw, "control")),
-    )
-
-
-def _control(raw: Raw) -> Control:
-    return Control(
-        holds=text(raw, "holds"),
-        seconds=number(raw, "seconds"),
-        threads=whole(raw, "threads"),
-        burns=number(raw, "burns"),
-        beyond=text(raw, "beyond"),
-    )
-
-
-def _request(raw: Raw) -> Request:
-    return Request(
-        method=text(raw, "method"),
-        path=text(raw, "path"),
-        headers=pairs(str, raw["headers"]),
-        body=text(raw, "body"),
-    )
-
-
-def _expect(raw: Raw) -> Expect:
-    return Expect(status=whole(raw, "status"), body=optional_text(raw, "body"), contains=optional_text(raw, "contains"))

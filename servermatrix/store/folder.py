@@ -77,17 +77,23 @@ def _held(out: Path) -> Unfit:
 
 
 def write_report(folder: Path, name: str, text: str) -> None:
-    """Write a report so that a reader sees the old text or the new one, never a part; raises Unfit."""
-    new = folder / f".{name}-{os.getpid()}"
+    """Write a report so that a reader sees the old text or the new one, never a part; raises Unfit.
+
+    A name such as `deploy/app.service` makes the folder that it names below the other.
+    """
+    place = folder / name
+    new = place.with_name(f".{place.name}-{os.getpid()}")
     try:
+        if place.parent != folder:
+            place.parent.mkdir(exist_ok=True)
         with new.open("wb") as file:
             # A lone surrogate, as the name of a file may hold, is no reason to lose a report.
             file.write(text.encode("utf-8", "backslashreplace"))
             file.flush()
             os.fsync(file.fileno())
-        new.replace(folder / name)
+        new.replace(place)
     except OSError as error:
-        raise refused("write", folder / name, error) from error
+        raise refused("write", place, error) from error
     finally:
         with suppress(OSError):
             new.unlink()

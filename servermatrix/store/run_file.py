@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, Self
 
 from servermatrix.errors import NothingSelected, StoredRunUnreadable
-from servermatrix.model import Ceiling, Decision, Failed, Measured, Pace, Proof, Run, RunHeader, Sample, Skipped
+from servermatrix.model import Attempt, Ceiling, Decision, Failed, Measured, Pace, Proof, Run, RunHeader, Sample, Skipped
 from servermatrix.store.codec import Record, Resumed, decode, encode
 from servermatrix.store.folder import refused, sync_folder, write_all
 
@@ -156,12 +156,16 @@ def _damaged(file: Path, number: int, error: ValueError) -> StoredRunUnreadable:
 
 
 def assemble(header: RunHeader, records: Iterable[Record]) -> Run:
-    """Put a run together from its records; the first sample of a cell and round counts, and the first decision of a look."""
+    """Put a run together from its records.
+
+    The first sample of a cell and round counts, the first decision of a look, and the first attempt of a number.
+    """
     samples: dict[tuple[str, int], Sample] = {}
     proofs: dict[Proof, None] = {}
     ceilings: dict[tuple[str, str, int], Ceiling] = {}
     paces: dict[str, Pace] = {}
     decisions: dict[int, Decision] = {}
+    attempts: dict[int, Attempt] = {}
     for record in records:
         match record:
             case Measured() | Failed() | Skipped():
@@ -174,6 +178,8 @@ def assemble(header: RunHeader, records: Iterable[Record]) -> Run:
                 paces.setdefault(record.cell_id, record)
             case Decision():
                 decisions.setdefault(record.round, record)
+            case Attempt():
+                attempts.setdefault(record.number, record)
             case RunHeader() | Resumed():
                 pass
     return Run(
@@ -183,6 +189,7 @@ def assemble(header: RunHeader, records: Iterable[Record]) -> Run:
         ceilings=tuple(ceilings.values()),
         paces=tuple(paces.values()),
         decisions=tuple(decisions.values()),
+        attempts=tuple(attempts.values()),
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from servermatrix.contracts import LoadFailure, LoadGenerator, LoadStats, Outcome, Question, Shot
+from servermatrix.contracts import Asked, LoadFailure, LoadGenerator, LoadStats, Outcome, Question, Shot
 from servermatrix.model import ENCRYPTED, HTTP2, PROTOCOLS, Request
 from servermatrix.plugins import load_generators
 
@@ -68,7 +68,14 @@ def shots_of(load: LoadGenerator) -> st.SearchStrategy[Shot]:
     every = st.integers(0, 1000) if load.reconnects else st.just(0)
     reused = st.builds(lambda asked, n: replace(asked, requests_per_connection=n), streams, every)
     rates = st.just(0.0) | st.floats(0.1, 1e6) if load.open_loop else st.just(0.0)
-    return st.builds(lambda asked, rate: replace(asked, rate_per_s=rate), reused, rates)
+    at_rates = st.builds(lambda asked, rate: replace(asked, rate_per_s=rate), reused, rates)
+    mixes = st.lists(st.integers(1, 9), max_size=3).map(mix_of) if load.mixes else st.just(())
+    return st.builds(lambda asked, mix: replace(asked, mix=mix), at_rates, mixes)
+
+
+def mix_of(weights: list[int]) -> tuple[Asked, ...]:
+    """Make a mix of requests to as many places."""
+    return tuple(Asked(request=Request(path=f"/place{n}"), weight=weight) for n, weight in enumerate(weights))
 
 
 # Infinite numbers are in a test of their own, below.
@@ -177,6 +184,7 @@ def words(load: LoadGenerator, asked: Shot) -> list[str]:
 
 def test_the_shipped_generators_are_found() -> None:
     assert {"wrk", "h2load", "builtin", "fake"} <= set(LOADS)
+    assert {name for name in ("wrk", "h2load", "builtin", "fake") if LOADS[name].mixes} == {"wrk", "builtin", "fake"}
 
 
 @every_load
@@ -226,6 +234,16 @@ def test_only_a_generator_with_an_open_loop_is_told_a_rate(load: LoadGenerator) 
         at_rate = words(load, replace(shot(protocol=protocol), rate_per_s=1234.5))
         assert (at_rate != closed) == load.open_loop
         assert any("1234.5" in word for word in at_rate) == load.open_loop
+
+
+@real_load
+def test_a_generator_that_mixes_is_given_every_request_of_the_mix_and_any_other_keeps_to_the_one(load: LoadGenerator) -> None:
+    for protocol in load.protocols:
+        mixed = replace(shot(protocol=protocol), mix=mix_of([2, 3]))
+        found = [any(f"GET /place{n} HTTP/1.1" in word for word in words(load, mixed)) for n in range(2)]
+        assert found == [load.mixes] * 2
+        assert (words(load, mixed) != words(load, shot(protocol=protocol))) == load.mixes
+        assert not load.mixes or words(load, mixed) != words(load, replace(mixed, mix=mix_of([3, 2])))
 
 
 @real_load

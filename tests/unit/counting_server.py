@@ -9,6 +9,7 @@ import ssl
 import subprocess
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,13 +23,15 @@ BODY = b"Hello, World!"
 class Count:
     """What was seen: the requests of every connection in the order of their ends, and how many asked for the end.
 
-    `times_s` is when each request came.
+    `sent` are the requests in their order, `by_connection` those of each connection, `times_s` is when each request came.
     """
 
     port: int = 0
     per_connection: list[int] = field(default_factory=list)
     closes: int = 0
     heads: set[bytes] = field(default_factory=set)
+    sent: list[bytes] = field(default_factory=list)
+    by_connection: list[set[bytes]] = field(default_factory=list)
     times_s: list[float] = field(default_factory=list)
 
     @property
@@ -36,16 +39,25 @@ class Count:
         """Count the requests of all connections."""
         return sum(self.per_connection)
 
+    @property
+    def asked(self) -> Counter[bytes]:
+        """Count each request by its bytes."""
+        return Counter(self.sent)
+
 
 @dataclass(frozen=True)
 class Manner:
-    """How it answers: after a delay, standing still for `stall_s` with every so many requests, closing what is idle for long."""
+    """How it answers: after a delay, standing still for `stall_s` with every so many requests, closing what is idle for long.
+
+    What has one of the `statuses` in its bytes is answered with that instead of 200.
+    """
 
     reason: bytes = b"OK"
     delay_s: float = 0
     stall_every: int = 0
     stall_s: float = 0
     idle_s: float = 0
+    statuses: tuple[bytes, ...] = ()
 
 
 class Counting(asyncio.Protocol):
@@ -54,6 +66,7 @@ class Counting(asyncio.Protocol):
     def __init__(self, count: Count, manner: Manner) -> None:
         self.count, self.manner, self.buffer, self.requests = count, manner, b"", 0
         self.closer: asyncio.TimerHandle | None = None
+        self.seen = set[bytes]()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -69,20 +82,24 @@ class Counting(asyncio.Protocol):
             if len(rest) < length:
                 return
             self.buffer = rest[length:]
-            self.count.heads.add(head + b"\r\n\r\n" + rest[:length])
+            whole = head + b"\r\n\r\n" + rest[:length]
+            self.count.heads.add(whole)
+            self.count.sent.append(whole)
+            self.seen.add(whole)
+            status = next((each for each in self.manner.statuses if each in whole), b"200")
             self.count.times_s.append(time.monotonic())
             last = b"connection: close" in head.lower()
             if self.manner.stall_every and len(self.count.times_s) % self.manner.stall_every == 0:
                 time.sleep(self.manner.stall_s)
             if self.manner.delay_s:
-                asyncio.get_running_loop().call_later(self.manner.delay_s, self.answer, last)
+                asyncio.get_running_loop().call_later(self.manner.delay_s, self.answer, last, status)
             else:
-                self.answer(last)
+                self.answer(last, status)
 
-    def answer(self, last: bool) -> None:  # noqa: FBT001 - a callback has no keywords
+    def answer(self, last: bool, status: bytes) -> None:  # noqa: FBT001 - a callback has no keywords
         self.requests += 1
         fields = b"Connection: close\r\n" if last else b""
-        self.transport.write(b"HTTP/1.1 200 %b\r\nContent-Length: 13\r\n%b\r\n%b" % (self.manner.reason, fields, BODY))
+        self.transport.write(b"HTTP/1.1 %b %b\r\nContent-Length: 13\r\n%b\r\n%b" % (status, self.manner.reason, fields, BODY))
         if last:
             self.count.closes += 1
             self.transport.close()
@@ -92,6 +109,7 @@ class Counting(asyncio.Protocol):
     def connection_lost(self, _: Exception | None) -> None:
         if self.requests:
             self.count.per_connection.append(self.requests)
+            self.count.by_connection.append(self.seen)
 
 
 @contextlib.contextmanager

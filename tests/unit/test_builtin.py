@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from runners.loads import _builtin_lines as program
 from runners.loads import _builtin_load, builtin
+from runners.loads._builtin_task import Tally, Task
 from servermatrix.contracts import LoadFailure, Outcome, Request, Shot
 from tests.unit.counting_server import counting
 
@@ -296,9 +297,9 @@ def test_what_cannot_be_an_answer_breaks_the_connection(data: bytes) -> None:
 
 
 def test_processes_are_added_up_over_the_time_from_the_first_begin_to_the_last_end() -> None:
-    one, two = program.Tally(1_000_000, 9_000_000), program.Tally(2_000_000, 9_500_000)
-    one.bytes, one.statuses, one.latency_us = 10, Counter({200: 2}), Counter({7: 2})
-    two.bytes, two.errors, two.statuses = 5, Counter(read=1), Counter({200: 1, 500: 1})
+    one, two = Tally(1_000_000, 9_000_000), Tally(2_000_000, 9_500_000)
+    one.bytes, one.statuses, one.latency_us = 10, [Counter({200: 2})], Counter({7: 2})
+    two.bytes, two.errors, two.statuses = 5, Counter(read=1), [Counter({200: 1, 500: 1})]
     two.late = two.waited_ns = 1
     assert _builtin_load.report([one, two], a_task()) == {
         "schema": 1,
@@ -307,13 +308,14 @@ def test_processes_are_added_up_over_the_time_from_the_first_begin_to_the_last_e
         "bytes": 15,
         "errors": {"read": 1, "status": 1},
         "statuses": [(200, 3), (500, 1)],
+        "answers": [[(200, 3), (500, 1)]],
         "histogram": [(7, 2)],
     }
 
 
-def a_task() -> program.Task:
+def a_task() -> Task:
     [text] = builtin.files(shot(Path("/cell"), 80, "/")).values()
-    return program.Task(**json.loads(text))
+    return Task(**json.loads(text))
 
 
 # --- the plug-in

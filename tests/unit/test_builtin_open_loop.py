@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from runners.loads import builtin
-from runners.loads._builtin_lines import Task
+from runners.loads._builtin_task import Task
 from servermatrix.contracts import LoadFailure, LoadStats, Outcome, Shot
 from tests.unit.counting_server import Manner, counting
 from tests.unit.test_builtin import counts, fire, shot

@@ -230,6 +230,60 @@ def test_above_capacity_requests_stay_unanswered() -> None:
     assert (stats.due, stats.requests, stats.unanswered) == (60_000, 40_000, 20_000)
 
 
+def test_above_capacity_the_median_is_half_of_what_the_last_answer_waits() -> None:
+    """At one and a half times the capacity the last of 40,000 answers in 2 s is to a request that was due 2/3 s before."""
+    assert median_us(quiet(), rate_per_s=30_000) == pytest.approx(2e6 / 3 / 2 + 100 * log(2) * 50, rel=1e-3)
+
+
+def median_us(model: Mapping[str, object], *, rate_per_s: float = 0.0, workers: int = 1) -> float:
+    return weighted_percentiles(ask(model, rate_per_s=rate_per_s, workers=workers).stats.histogram, [50])[0]
+
+
+def test_more_rate_never_means_less_latency() -> None:
+    medians = [median_us(quiet(), rate_per_s=rate) for rate in range(1000, 40_000, 500)]
+    assert medians == sorted(medians)
+    assert medians[0] < 50
+    assert medians[-1] > 400_000
+
+
+@pytest.mark.parametrize(("workers", "capacity"), [(1, 20_000), (2, 36_000), (3, 43_000), (4, 50_000), (16, 50_000)])
+def test_several_workers_have_the_capacity_that_the_model_says_and_between_its_points_what_lies_on_a_line(
+    workers: int, capacity: int
+) -> None:
+    model = quiet(workers={2: 1.8, 4: 2.5})
+    window = ask(model, workers=workers)
+    assert rate_and_cpu(window) == (capacity, 40)
+    assert median_us(model, workers=workers) == round(64e6 / capacity)
+    assert ask(model, workers=workers, rate_per_s=60_000).stats.requests == 2 * capacity
+
+
+def test_without_points_the_number_of_workers_changes_no_capacity() -> None:
+    assert rate_and_cpu(ask(quiet(), workers=4)) == (20_000, 40)
+
+
+def test_points_that_were_stored_as_text_are_read_and_later_entries_replace_them_as_a_whole() -> None:
+    cells = {"*": {"rps": 20_000, "cpu_us": 40, "workers": {"2": 1.5, "4": 3}}}
+    assert rate_and_cpu(ask({**quiet(), "cells": cells}, workers=4)) == (60_000, 40)
+    later = {**cells, "uvicorn*": {"workers": {2: 1.2}}}
+    assert rate_and_cpu(ask({**quiet(), "cells": later}, workers=4)) == (24_000, 40)
+
+
+def test_a_median_that_is_given_is_that_of_one_worker() -> None:
+    model = quiet(workers={2: 1.6}, p50_us=3200)
+    assert [median_us(model, workers=workers) for workers in (1, 2)] == [3200, 2000]
+
+
+def test_at_a_fixed_rate_every_worker_has_a_queue_of_its_own() -> None:
+    """Two workers of 15,000/s at 12,000/s in all: each serves in 66.7 us and is used for 40 %."""
+    assert median_us(quiet(workers={2: 1.5}), rate_per_s=12_000, workers=2) == pytest.approx(
+        log(2) / (15_000 - 6000) * 1e6, abs=1
+    )
+
+
+def test_every_worker_has_its_memory() -> None:
+    assert [ask(quiet(pss_mib=25.5), workers=workers).usage.pss_bytes for workers in (1, 3)] == [26_738_688, 3 * 26_738_688]
+
+
 def test_latency_grows_with_the_rate_as_in_a_queue() -> None:
     shares = (0.3, 0.6, 0.9)
     medians = [weighted_percentiles(ask(quiet(), rate_per_s=20_000 * share).stats.histogram, [50])[0] for share in shares]
@@ -276,6 +330,14 @@ def test_a_cell_can_be_told_to_fail_with_a_reason_and_the_last_match_tells_it() 
         ({"cells": {"*": {"rps": 0, "cpu_us": 1}}}, "0 as rps, which must be above 0"),
         ({"cells": {"*": {"rps": 1, "cpu_us": 1, "p99": 0.5}}}, "0.5 as p99, which must be 1 or more"),
         ({"cells": {}}, "no entry of the fake model matches uvicorn"),
+        ({"cells": {"*": {"workers": 2}}}, r"workers of the entry '\*' of the fake model must be a mapping, not 2"),
+        (
+            {"cells": {"*": {"workers": {"two": 2}}}},
+            "workers of .* has 'two', which is no number of workers with a factor above 0",
+        ),
+        ({"cells": {"*": {"workers": {0: 2}}}}, "workers of .* has '0', which is no number of workers"),
+        ({"cells": {"*": {"workers": {2: 0}}}}, "workers of .* has '2', which is no number of workers with a factor above 0"),
+        ({"cells": {"*": {"workers": {2: -1}}}}, "workers of .* has -1 as 2, which must be a number from 0 on"),
         ({"fail": "all"}, "fail of the fake model must be a mapping"),
     ],
 )
@@ -374,6 +436,7 @@ def test_a_package_changes_the_cells_that_require_it_and_several_those_that_requ
         ({"candidate": 3}, "candidate of the fake model must be a mapping, not 3"),
         ({"candidate": {"*": "x0.9"}}, r"the entry '\*' of candidate in the fake model must be a mapping, not 'x0.9'"),
         ({"candidate": {"*": {"rsp": "x0.9"}}}, "has 'rsp', which is not one of rps, cpu_us"),
+        ({"candidate": {"*": {"workers": {2: 2}}}}, "has 'workers', which is not one of rps, cpu_us"),
         ({"candidate": {"*": {"rps": "0.9x"}}}, "has '0.9x' as rps, which must be a number, or a factor as in x0.9"),
         ({"candidate": {"*": {"rps": "x-1"}}}, "has 'x-1' as rps"),
         ({"candidate": {"*": {"rps": -1}}}, "has -1 as rps, which must be a number from 0 on"),
@@ -411,6 +474,7 @@ def test_the_fake_speaks_every_protocol_and_has_nothing_to_run_or_read() -> None
     )
     assert set(LOAD.protocols) == {"h1", "h1s", "h2c", "h2"}
     assert LOAD.open_loop
+    assert LOAD.mixes
     assert LOAD.argv(shot) == []
     assert LOAD.version("anything") == "1"
     with pytest.raises(LoadFailure, match="asked, not run"):
