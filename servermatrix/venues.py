@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 from packaging.requirements import Requirement
 
-from servermatrix import plugins
+from servermatrix import pins, plugins
 from servermatrix.analysis.moves import Needs
 from servermatrix.contracts import Server
 from servermatrix.errors import NotInstalled, Unfit
 from servermatrix.measure import environment_cache, interpreters
+from servermatrix.measure import overlay as overlay_environments
 from servermatrix.measure.bench import Venue, Wanted, needs_of, wanted
 from servermatrix.measure.environment_cache import python_of
-from servermatrix.measure.environments import contents, distributions, installed, requirements_of
+from servermatrix.measure.environments import contents, distributions, installed, requirements_of, site_folders, unmet
 from servermatrix.measure.interpreters import Interpreter
 from servermatrix.model import BASELINE, CANDIDATE, Cell
-from servermatrix.prepare import shown_path, tools_folder
+from servermatrix.places import shown_path, tools_folder
 
 CONSTRAINTS = "constraints.txt"
 SIDES = (BASELINE, CANDIDATE)
@@ -63,11 +65,20 @@ class Venues:
                 raise NotInstalled(f"there is no environment for the {name}: {venue.failure}", tip)
 
 
-def built(servers: Mapping[str, Server], cells: Iterable[Cell], python: str, tell: Callable[[str], None]) -> Venues:
+def built(
+    servers: Mapping[str, Server],
+    cells: Iterable[Cell],
+    python: str,
+    tell: Callable[[str], None],
+    *,
+    overlay: bool = False,
+) -> Venues:
     """Find or make the venue of every cell; one that cannot be had keeps the sentence that its cells fail with.
 
-    Raises Unfit when the interpreter of the run, `python`, does not work.
+    With `overlay`, a server that the interpreter of the run has not all packages of gets an environment that sees those of
+    that interpreter, which stays as it is. Raises Unfit when the interpreter of the run, `python`, does not work.
     """
+    cells = tuple(cells)
     needed, find = _needed(servers, cells), _finder()
     own = {want: _made(want, needs, find(want[1] or python), tell) for want, needs in needed.items() if _is_own(want)}
     shared = {want: needs for want, needs in needed.items() if not _is_own(want)}
@@ -75,7 +86,11 @@ def built(servers: Mapping[str, Server], cells: Iterable[Cell], python: str, tel
         return Venues(by_want=own)
     versions = installed(python, distributions(text for needs in shared.values() for text in needs))
     everything = tuple(contents(python).items()) if any(whose in SIDES for whose, _, _ in shared) else ()
-    return Venues(by_want={**dict.fromkeys(shared, Venue(path=python, versions=versions, contents=everything)), **own})
+    there = dict.fromkeys(shared, Venue(path=python, versions=versions, contents=everything))
+    lacking = {want: needs for want, needs in shared.items() if overlay and unmet(needs, versions, python)}
+    required = _required(servers, cells)
+    beside = {want: _beside(want, needs, required[want], find(_as_path(python)), tell) for want, needs in lacking.items()}
+    return Venues(by_want={**there, **beside, **own})
 
 
 def foreseen(servers: Mapping[str, Server], cells: Iterable[Cell], python: str) -> Venues:
@@ -138,6 +153,19 @@ def _needed(servers: Mapping[str, Server], cells: Iterable[Cell]) -> dict[Wanted
     return {want: tuple(needs) for want, needs in found.items()}
 
 
+def _required(servers: Mapping[str, Server], cells: Iterable[Cell]) -> dict[Wanted, tuple[str, ...]]:
+    """Collect what the servers of each venue need in any combination, each requirement once."""
+    found: dict[Wanted, dict[str, None]] = defaultdict(dict)
+    for cell in cells:
+        found[wanted(cell)].update(dict.fromkeys(servers[cell.server].requires))
+    return {want: tuple(texts) for want, texts in found.items()}
+
+
+def _as_path(python: str) -> str:
+    """Name an interpreter so that it is looked for where it is: without a slash it would be taken for a version."""
+    return python if "/" in python else (shutil.which(python) or python)
+
+
 def _specified(want: Wanted, needs: tuple[str, ...], python: Interpreter) -> environment_cache.Wanted:
     """Say what an environment is made of.
 
@@ -173,6 +201,31 @@ def _made(want: Wanted, needs: tuple[str, ...], python: Interpreter | _Lost, tel
     versions = {"python": python.version, **_told(dict(made.versions), (*needs, *specified.requires))}
     return Venue(
         path=made.python, versions=versions, pins=specified.requires, constraints=specified.in_force, contents=made.versions
+    )
+
+
+def _beside(
+    want: Wanted, needs: tuple[str, ...], required: tuple[str, ...], python: Interpreter | _Lost, tell: Callable[[str], None]
+) -> Venue:
+    """Find or make what a server runs in beside the packages of an interpreter, which are no one's but the user's."""
+    if isinstance(python, _Lost):
+        return Venue(path=python.wished, failure=python.failure)
+    asked = replace(_specified(want, needs, python), beside=site_folders(python.path))
+    if environment_cache.known(asked, environments_folder()) is None:
+        tell(f"making an environment for {want[0]} beside the packages of {shown_path(python.path)}, which stays as it is")
+    made = overlay_environments.ensure(asked, required, environments_folder())
+    if isinstance(made, environment_cache.Unmade):
+        return Venue(path=python_of(asked, environments_folder()), failure=made.sentence)
+    versions = {"python": python.version, **_told(dict(made.versions), needs)}
+    refused = {text: f"{text} cannot be installed: {why}" for text, why in made.refused}
+    exactly = tuple(pins.exact(name, version) for name, version in made.versions)
+    return Venue(
+        path=made.python,
+        versions=versions,
+        constraints=exactly,
+        contents=made.versions,
+        beside=python.path,
+        refused=refused,
     )
 
 

@@ -26,7 +26,8 @@ print(json.dumps({"python": platform.python_version(), "found": {name: read(name
 EVERYTHING = """\
 import json, platform
 from importlib.metadata import distributions
-found = {each.metadata["Name"]: each.version for each in distributions() if each.metadata and each.metadata["Name"]}
+named = [each for each in distributions() if each.metadata and each.metadata["Name"]]
+found = {each.metadata["Name"]: each.version for each in reversed(named)}
 print(json.dumps({"python": platform.python_version(), "found": found}))
 """
 
@@ -37,6 +38,15 @@ from importlib.metadata import distributions
 named = [each for each in distributions() if each.metadata and each.metadata["Name"]]
 found = {each.metadata["Name"]: "\\n".join(each.requires or ()) for each in named}
 print(json.dumps({"python": platform.python_version(), "found": found}))
+"""
+
+
+# Isolated, an interpreter leaves out the folder of the user's own packages, which servers do see.
+SITES = """\
+import json, os, platform, site, sys
+own = [site.getusersitepackages()] if sys.base_prefix in site.PREFIXES else []
+folders = [each for each in [*own, *site.getsitepackages()] if os.path.isdir(each)]
+print(json.dumps({"python": platform.python_version(), "found": dict.fromkeys(folders)}))
 """
 
 
@@ -58,6 +68,15 @@ def contents(python: str) -> dict[str, str]:
     return dict(sorted((canonicalize_name(name), version) for name, version in found.items() if version))
 
 
+def site_folders(python: str) -> tuple[str, ...]:
+    """Return the folders that this interpreter finds installed packages in, in its order.
+
+    Raises Unfit when the interpreter does not run.
+    """
+    _, found = _told(python, SITES)
+    return tuple(found)
+
+
 def requirements_of(python: str) -> dict[str, tuple[str, ...]]:
     """Return what everything that is installed in that interpreter requires, as its metadata spells it, by canonical name.
 
@@ -69,8 +88,11 @@ def requirements_of(python: str) -> dict[str, tuple[str, ...]]:
 
 
 def _told(python: str, script: str, *words: str) -> tuple[str, dict[str, str | None]]:
-    """Run a script of ours in that interpreter, apart from what is on our module path; return its version and its answer."""
-    argv = [python, "-I", "-c", script, *words]
+    """Run a script of ours in that interpreter, apart from what is on our module path; return its version and its answer.
+
+    Without bytecode, for what is installed there may be imported at its start, and nothing is to be written there.
+    """
+    argv = [python, "-I", "-B", "-c", script, *words]
     try:
         done = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30, check=True)
         told = json.loads(done.stdout)

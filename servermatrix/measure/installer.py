@@ -24,6 +24,7 @@ UNBUILT = re.compile(r"Failed to build `([^`]+)`|(?:Building wheel for|Failed bu
 UNBUILT_AT_ALL = re.compile(r"Failed to build|did not run successfully|Failed building wheel")
 CAUSE = re.compile(r":? (?:cause|Caused by): ")
 CONCLUSION = re.compile(r",? we can conclude that your requirements are unsatisfiable\.?$")
+UNREACHABLE = "; the package index could not be reached"
 FURTHER = re.compile(r"hint:|\[std(?:out|err)\]|help:")
 
 
@@ -33,17 +34,23 @@ class InstallerFailed(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Installer:
-    """How commands are run for one environment: what they may see, who ends them, and the locks that they keep."""
+    """How commands are run for one environment: what they may see, who ends them, and the locks that they keep.
+
+    `beside` is for an environment that sees the packages of another: pip takes those for installed where uv would install them
+    again, and nothing may be written where they are, bytecode for one.
+    """
 
     environ: Mapping[str, str]
     watcher: Watcher | None = None
     held: tuple[int, ...] = ()
+    beside: bool = False
 
     def make(self, python: Interpreter, folder: Path) -> None:
         """Make an empty virtual environment in a folder that is not there yet; InstallerFailed when it cannot be made."""
         uv = self._uv()
         if uv:
-            self._command([uv, "venv", "--no-project", "--python", python.real, str(folder)], "uv venv", folder.parent)
+            seed = ["--seed"] if self.beside else []
+            self._command([uv, "venv", "--no-project", "--python", python.real, str(folder), *seed], "uv venv", folder.parent)
             return
         # In two steps, for venv keeps to itself why pip could not be put into it.
         bare = [python.real, "-I", "-m", "venv", "--without-pip", str(folder)]
@@ -58,14 +65,15 @@ class Installer:
         """Install all requirements in one command, so that none undoes another; InstallerFailed when that is refused."""
         if not requirements:
             return
-        uv, python = self._uv(), str(folder / "bin" / "python")
+        uv, python = None if self.beside else self._uv(), str(folder / "bin" / "python")
         words = ["--constraint", str(constraints), *requirements]
         if uv:
             # The servers write no bytecode: without it here, every start would compile, and only where uv had installed.
             compiled = [uv, "pip", "install", "--python", python, "--compile-bytecode", *words]
             self._command(compiled, "uv pip install", folder)
         else:
-            asked = [python, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *words]
+            isolated = ["-I", "-B"] if self.beside else ["-I"]
+            asked = [python, *isolated, "-m", "pip", "install", "--no-input", "--disable-pip-version-check", *words]
             self._command(asked, "pip install", folder)
 
     def _uv(self) -> str | None:
@@ -75,8 +83,9 @@ class Installer:
         _succeeded(*self._run(argv, shown, folder), shown)
 
     def _run(self, argv: Sequence[str], shown: str, folder: Path) -> tuple[int, str]:
+        environ = plain(self.environ) | ({"PYTHONDONTWRITEBYTECODE": "1"} if self.beside else {})
         try:
-            return run(argv, plain(self.environ), LIMIT_S, folder, watcher=self.watcher, held=self.held)
+            return run(argv, environ, LIMIT_S, folder, watcher=self.watcher, held=self.held)
         except subprocess.TimeoutExpired as failure:
             raise InstallerFailed(f"{shown} took more than {LIMIT_S:.0f} s") from failure
         except OSError as failure:
@@ -134,5 +143,5 @@ def _of_pip(lines: list[str]) -> str:
         return ""
     begin = next((number for number, line in enumerate(lines) if line.startswith("The conflict is caused by")), len(lines))
     listed = [line.strip() for line in lines[begin + 1 :] if line.startswith("    ")]
-    unreachable = "; the package index could not be reached" if any("Retry(total=0," in line for line in lines) else ""
+    unreachable = UNREACHABLE if any("Retry(total=0," in line for line in lines) else ""
     return f"{named[-1].rstrip('.')}{': ' if listed else ''}{'; '.join(listed)}{unreachable}"

@@ -75,7 +75,7 @@ def ask(path: str, environment: Mapping[str, str] | None = None) -> Interpreter 
     """Run what may be an interpreter; return what it says of itself, or why it is of no use, as `does not run: ...`."""
     environ = plain(os.environ if environment is None else environment)
     try:
-        code, text = run([path, "-E", "-s", "-c", ASK], environ, LIMIT_S, Path("/"))
+        code, text = run([path, "-E", "-s", "-B", "-c", ASK], environ, LIMIT_S, Path("/"))
     except OSError as failure:
         return f"does not run: {failure.strerror}"
     except subprocess.TimeoutExpired:
