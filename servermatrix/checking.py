@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from servermatrix import bisection, experiment, shards, store
+from servermatrix import bisection, experiment, reports, shards, store
 from servermatrix.analysis.moves import Needs
 from servermatrix.analysis.regress import CONFIRM_ROUNDS, FIRST_ROUNDS
 from servermatrix.errors import Exit, MatrixError, NothingSelected, NotInstalled, UsageProblem
@@ -26,13 +26,13 @@ from servermatrix.model import (
     CheckReport,
     Failed,
     Plan,
-    Report,
     Run,
     Skipped,
     Trial,
 )
 from servermatrix.prepare import Prepared, Setup, Wishes, prepare, used_generators
 from servermatrix.render import check_ahead
+from servermatrix.reports import AnyReport
 from servermatrix.shadows import check_shadows
 from servermatrix.shards import Shard
 from servermatrix.sides import by_servers_alone, double, read_side
@@ -86,6 +86,7 @@ def plan_check(wishes: Wishes, asked: Asked) -> Prepared:
     missing = [name for name, generator in prepared.generators.items() if generator.missing]
     made = double(once, trial, first=asked.first, confirm=asked.confirm, missing=missing)
     _check_app(prepared, made, wishes.overrides.app)
+    settings = (*prepared.settings, *settings)
     return replace(prepared, plan=made, generators=used_generators(made, prepared.generators), settings=settings)
 
 
@@ -194,7 +195,7 @@ def _says_nothing(cell: CellChange) -> bool:
     return cell.change is Change.INCONCLUSIVE and all(shift.ratio is None for shift in cell.shifts)
 
 
-def _of_check(report: Report | CheckReport) -> CheckReport:
+def _of_check(report: AnyReport) -> CheckReport:
     if isinstance(report, CheckReport):
         return report
     raise UsageProblem("that run is no check", "go on with it with: python3 run_matrix.py run --resume RUN")
@@ -219,7 +220,7 @@ def _attributed(prepared: Prepared, setup: Setup, listener: Listener, finished: 
     with contextlib.nullcontext() if prepared.simulation else store.locked(setup.out):
         found = bisection.attribute(_of_check(finished.report), ask, _needs(prepared, setup))
     store.write_attribution(finished.folder, found)
-    report = _of_check(experiment.derive(finished.folder))
+    report = _of_check(reports.derive(finished.folder))
     store.publish(setup.out, finished.folder)
     return report
 

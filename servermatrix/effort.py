@@ -61,9 +61,12 @@ def confirmation_s(plan: Plan) -> float:
 def steps_expected(run: Run) -> int:
     """Count the steps that a run has if nothing more is left out: those within its budget, and more once it goes on with them.
 
-    Of a check these are the steps of its first stage, until that has flagged something.
+    Of a check these are the steps of its first stage, until that has flagged something, of a race those up to the next look.
     """
     looks, decided = run.header.looks, {decision.round for decision in run.decisions}
+    if run.header.race is not None:
+        within = next((look.round for look in looks if look.round not in decided), run.header.rounds)
+        return sum(min(within, run.rounds_of(planned.cell)) for planned in run.header.cells)
     # The last of three looks lies beyond the budget, see sequence.plan_looks.
     open_end = len(looks) > 1 and (run.header.trial is not None or len(looks) == MOST_LOOKS)
     within = looks[-2].round if open_end and looks[-2].round not in decided else run.header.rounds

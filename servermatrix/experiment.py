@@ -7,22 +7,21 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Generator as Records
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
 from servermatrix import store
-from servermatrix.analysis.analyse import analyse
-from servermatrix.analysis.regress import judge
 from servermatrix.contracts import LoadGenerator
 from servermatrix.errors import Exit, MatrixError, Unfit
 from servermatrix.header import check_same, describe
+from servermatrix.measure import holding
 from servermatrix.measure import run as measuring
 from servermatrix.measure.course import Course, Found
 from servermatrix.measure.process import Guard, adopt_orphans
-from servermatrix.model import Cause, CheckReport, Failed, Passed, Plan, Report, Run, RunHeader, Step
+from servermatrix.model import Cause, Failed, Passed, Plan, Report, Run, RunHeader, Step
 from servermatrix.prepare import Prepared, Setup
-from servermatrix.render import check_document, check_markdown, document, markdown
+from servermatrix.reports import AnyReport, derive
 from servermatrix.steering import steer, stored_s
 from servermatrix.store.codec import Resumed
 from servermatrix.venues import Venues, built
@@ -44,11 +43,11 @@ class Listener:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finished:
-    """What a run left behind; what a check found is in a report of its own kind."""
+    """What a run left behind; what a check or a search found is in a report of its own kind."""
 
     folder: Path
     run: Run
-    report: Report | CheckReport
+    report: AnyReport
     interrupted: bool
 
 
@@ -107,28 +106,28 @@ def _fill(prepared: Prepared, setup: Setup, listener: Listener, opened: Opened) 
     except Unfit as failure:
         with contextlib.suppress(MatrixError):
             _publish(setup.out, opened.writer.folder)
-        command = "run" if prepared.plan.trial is None else "check"
+        command = "check" if prepared.plan.trial is not None else "pick" if prepared.plan.race is not None else "run"
         go_on = f"then go on with: python3 run_matrix.py {command} --resume {opened.stored.header.id}"
         raise Unfit(failure.message, f"{failure.tip}; {go_on}") from failure
     report = _publish(setup.out, opened.writer.folder)
     return Finished(folder=opened.writer.folder, run=store.read_run(opened.writer.folder), report=report, interrupted=interrupted)
 
 
-def _publish(out: Path, run_folder: Path) -> Report | CheckReport:
+def _publish(out: Path, run_folder: Path) -> AnyReport:
     report = derive(run_folder)
     store.publish(out, run_folder)
     return report
 
 
-def exit_code(run: Run, report: Report | CheckReport) -> Exit:
+def exit_code(run: Run, report: AnyReport) -> Exit:
     """Say how a run went: an unfit environment before a failed cell before a failed control; lost rounds alone are nothing.
 
-    What else a check found is for checking.exit_code to say.
+    What else a check found is for checking.exit_code to say, of a search for picking.exit_code.
     """
     causes = {sample.cause for sample in run.samples if isinstance(sample, Failed)}
     if Cause.ENVIRONMENT in causes:
         return Exit.UNFIT
-    if isinstance(report, CheckReport):
+    if not isinstance(report, Report):
         return Exit.OK
     if any(cell.status == "failed" for cell in report.not_measured):
         return Exit.CELL_FAILED
@@ -140,6 +139,8 @@ def _records(prepared: Prepared, setup: Setup, listener: Listener, opened: Opene
     if prepared.simulation is not None:
         simulation, before = prepared.simulation, listener.started
         yield from measuring.simulate(simulation, opened.plan, opened.stored, setup.model, before, course=course)
+        if opened.plan.race is not None:
+            yield from holding.simulate(simulation, opened.plan, _stored(opened), setup.model, before)
         return
     one_thread()
     adopt_orphans()
@@ -149,6 +150,8 @@ def _records(prepared: Prepared, setup: Setup, listener: Listener, opened: Opene
         logs.mkdir(exist_ok=True)
         bench = make_bench(prepared, setup, opened.venues, guard, logs, tell=listener.preparing)
         yield from measuring.measure(bench, opened.plan, opened.stored, listener.started, course)
+        if opened.plan.race is not None:
+            yield from holding.attempts(bench, opened.plan, _stored(opened), listener.started)
     finally:
         guard.close()
 
@@ -166,7 +169,11 @@ def _course(prepared: Prepared, opened: Opened) -> Course:
     def spent_s(estimated_s: float) -> float:
         return estimated_s if prepared.simulation else before_s + time.monotonic() - began_s
 
-    return steer(plan, lambda: store.read_run(opened.writer.folder), spent_s)
+    return steer(plan, lambda: _stored(opened), spent_s)
+
+
+def _stored(opened: Opened) -> Run:
+    return store.read_run(opened.writer.folder)
 
 
 def rehearse(header: RunHeader, plan: Plan, generator: LoadGenerator, model: Mapping[str, object], *, slower: float = 1.0) -> Run:
@@ -185,33 +192,9 @@ def _venues(prepared: Prepared, setup: Setup, listener: Listener) -> Venues:
     """Find or make the interpreters; a simulation needs none. Raises NotInstalled where a side of a check has none."""
     if prepared.simulation is not None:
         return Venues(by_want={})
-    venues = built(prepared.servers, prepared.plan.cells, setup.python, listener.preparing)
+    venues = built(prepared.servers, prepared.plan.cells, setup.python, listener.preparing, overlay=setup.overlay)
     venues.check_sides()
     return venues
-
-
-def derive(run_folder: Path) -> Report | CheckReport:
-    """Make the reports of a run, or of a check, from its stored facts: the same facts give the same bytes."""
-    report = read_report(run_folder)
-    for name, text in _forms(report):
-        place = run_folder / name
-        if not place.exists() or place.read_text(encoding="utf-8") != text:
-            store.write_report(run_folder, name, text)
-    return report
-
-
-def read_report(path: Path, reference: str | None = None) -> Report | CheckReport:
-    """Make the report of a stored run, seen from a `reference` if there is one, or of a check with what it was put down to."""
-    run = store.read_run(path)
-    if run.header.trial is None:
-        return analyse(run, reference)
-    return replace(judge((run,)), attribution=store.read_attribution(path))
-
-
-def _forms(report: Report | CheckReport) -> tuple[tuple[str, str], ...]:
-    if isinstance(report, CheckReport):
-        return ("report.md", check_markdown.to_markdown(report)), ("report.json", check_document.to_json(report))
-    return ("report.md", markdown.to_markdown(report)), ("report.json", document.to_json(report))
 
 
 def _now() -> datetime:

@@ -20,6 +20,7 @@ from servermatrix.measure.host import fingerprint, git_state, layout_of
 from servermatrix.measure.window import TIMEOUT_SPARE_S
 from servermatrix.model import ENCRYPTED, HTTP2, App, Cell, Host, Load, Plan, PlannedCell, RunHeader, Side, Trial
 from servermatrix.prepare import Prepared, Setup
+from servermatrix.secret_headers import without_header_values
 from servermatrix.venues import Venues
 
 SHOWN_PORT = 8000
@@ -43,13 +44,19 @@ def describe(prepared: Prepared, setup: Setup, venues: Venues, now: datetime) ->
         git=git_state(Path.cwd()),
         cells=planned_cells(prepared, venues),
         excluded=plan.excluded,
-        apps=plan.apps,
+        apps=tuple(map(without_values, plan.apps)),
         settings=(*setup.stored(), *prepared.settings, *code_of(plan)),
         equalised=() if prepared.simulation else tuple(equalised(plan)),
         looks=plan.looks,
         budget_s=plan.budget_s,
         trial=None if plan.trial is None else tried(plan.trial, venues),
+        race=plan.race,
     )
+
+
+def without_values(app: App) -> App:
+    """Return an app with the names of its environment variables alone: their values may be secrets."""
+    return replace(app, env=tuple((name, "") for name, _ in app.env))
 
 
 def tried(trial: Trial, venues: Venues) -> Trial:
@@ -102,20 +109,27 @@ def planned_cells(prepared: Prepared, venues: Venues) -> tuple[PlannedCell, ...]
     """
 
     @cache
-    def launched(key: LaunchKey) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    def launched(key: LaunchKey) -> PlannedCell:
         server, python = prepared.servers[key.server], venues.shown_python(key.venue)
         launch = _shown_launch(python, prepared.apps[key.app], key)
-        return tuple(server.argv(launch)), server.unequal(launch)
+        to_paste = prepared.plan.race is not None
+        return PlannedCell(
+            cell=prepared.plan.cells[0],
+            argv=tuple(server.argv(launch)),
+            load_argv=(),
+            unequal=server.unequal(launch),
+            settings=tuple(server.settings(launch).items()) if to_paste else (),
+            settings_argv=server.settings_argv(launch) if to_paste else (),
+        )
 
     @cache
     def load_argv(load: Load, app: str, protocol: str) -> tuple[str, ...]:
         plugin = prepared.generators[load.generator].plugin
-        return tuple(plugin.argv(_shown_shot(plugin, load, prepared.apps[app], protocol)))
+        return without_header_values(plugin.argv(_shown_shot(plugin, load, prepared.apps[app], protocol)))
 
     def planned(cell: Cell) -> PlannedCell:
         key = LaunchKey(cell.server, cell.options, cell.protocol, cell.workers, cell.app, cell.interface, wanted(cell))
-        argv, unequal = launched(key)
-        return PlannedCell(cell=cell, argv=argv, load_argv=load_argv(cell.load, cell.app, cell.protocol), unequal=unequal)
+        return replace(launched(key), cell=cell, load_argv=load_argv(cell.load, cell.app, cell.protocol))
 
     return tuple(map(planned, prepared.plan.cells))
 
@@ -142,6 +156,8 @@ def _shown_launch(python: str, app: App, key: LaunchKey) -> Launch:
         protocol=key.protocol,
         options=dict(key.options),
         folder=".",
+        factory=app.factory,
+        lifespan=app.lifespan,
     )
 
 
@@ -159,6 +175,7 @@ def _shown_shot(plugin: LoadGenerator, load: Load, app: App, protocol: str) -> S
         timeout_s=load.duration_s + TIMEOUT_SPARE_S,
         folder=".",
         result="result",
+        mix=app.mix,
     )
 
 

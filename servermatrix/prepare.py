@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import secrets
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from servermatrix import plan, plugins
 from servermatrix.config import applications
+from servermatrix.config.environment import Variables, given_again
 from servermatrix.config.matrix import Matrix, read_matrix
 from servermatrix.config.overrides import Overrides, override
 from servermatrix.contracts import LoadGenerator, Server
@@ -20,22 +20,35 @@ from servermatrix.errors import Unfit
 from servermatrix.generators import Generator, Search, choose_generators, find_generator
 from servermatrix.lanes import OPEN_LOOP, Drivers, lanes
 from servermatrix.model import App, Cell, Plan, RunHeader
+from servermatrix.places import matrix_path, tools_folder
+
+PREPARE, CLEANUP = "prepare", "cleanup"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """The selectors of the command line; None or empty: as matrix.yaml says."""
+    """The selectors of the command line; None or empty: as matrix.yaml says.
+
+    `env` are the environment variables given for an app, also for that of a stored run; `prepare` and `cleanup` are shell
+    commands before and after all starts.
+    """
 
     matrix: Path | None = None
     profile: str = "quick"
     keep: tuple[str, ...] = ()
     overrides: Overrides = field(default_factory=Overrides)
     plugin_folders: tuple[Path, ...] = ()
+    env: Variables = ()
+    prepare: str = ""
+    cleanup: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """How a run is conducted, whatever it measures; `model` is what a simulation answers from."""
+    """How a run is conducted, whatever it measures; `model` is what a simulation answers from.
+
+    With `overlay` servers that the interpreter does not have get environments of their own beside it.
+    """
 
     out: Path
     argv: tuple[str, ...]
@@ -44,6 +57,7 @@ class Setup:
     port: int = 0
     ready_s: int = 20
     fail_fast: bool = False
+    overlay: bool = False
     model: Mapping[str, object] = field(default_factory=dict)
 
     def stored(self) -> tuple[tuple[str, str], ...]:
@@ -51,6 +65,7 @@ class Setup:
         model = json.dumps(self.model, default=str)  # in its own order, for later entries override earlier ones
         return (
             ("model", model),
+            ("overlay", "on" if self.overlay else "off"),
             ("pin", self.pin),
             ("port", str(self.port)),
             ("python", self.python),
@@ -60,7 +75,10 @@ class Setup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A plan with all that it needs; `generators` are those that drive its cells, by name, `settings` are stored besides."""
+    """A plan with all that it needs; `generators` are those that drive its cells, by name.
+
+    `settings` are stored besides; the shell commands before and after all starts are among them, where there are some.
+    """
 
     plan: Plan
     servers: Mapping[str, Server]
@@ -73,28 +91,6 @@ class Prepared:
     def simulation(self) -> LoadGenerator | None:
         """Return the generator that answers without starting a server, None when the plan is measured."""
         return next((each.plugin for each in self.generators.values() if each.plugin.simulate is not None), None)
-
-
-def shown_path(path: str) -> str:
-    """Name a program as one would type it here."""
-    here = os.path.relpath(path)
-    return path if here.startswith("..") else here
-
-
-def matrix_path(wished: Path | None) -> Path:
-    """Choose the configuration: the wished one, else matrix.yaml here, else the shipped one."""
-    here = Path("matrix.yaml")
-    return wished or (here if here.exists() else plugins.builtin_root() / "matrix.yaml")
-
-
-def tools_folder() -> Path:
-    """Say where fetched programs are kept: SERVERMATRIX_TOOLS, else in the checkout, else in the user's cache."""
-    if named := os.environ.get("SERVERMATRIX_TOOLS"):
-        return Path(named)
-    root = plugins.builtin_root()
-    if (root / "pyproject.toml").exists():
-        return root / ".tools"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "servermatrix" / "tools"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,6 +147,7 @@ def prepare(wishes: Wishes, *, find_tools: bool = True) -> Prepared:
         apps=found.apps,
         witness=applications.builtin_app("witness"),
         generators=used_generators(made, _by_name(found, made)),
+        settings=tuple((name, command) for name, command in ((PREPARE, wishes.prepare), (CLEANUP, wishes.cleanup)) if command),
     )
 
 
@@ -177,28 +174,34 @@ def impossible(wishes: Wishes) -> tuple[tuple[Cell, str], ...]:
 
 
 def used_generators(made: Plan, generators: Mapping[str, Generator]) -> dict[str, Generator]:
-    """Keep the generators that some cell is driven by; Unfit when all of these are missing."""
+    """Keep the generators that some cell is driven by, and that of a race; Unfit when all of the former are missing."""
     used = {name: generators[name] for name in dict.fromkeys(cell.load.generator for cell in made.cells)}
     if all(generator.missing for generator in used.values()):
         one = next(iter(used.values()))
         raise Unfit(f"{one.missing}, and every cell that was selected needs it", one.tip)
-    return used
+    at_rates = made.race.generator if made.race is not None else ""
+    return {**used, at_rates: generators[at_rates]} if at_rates else used
 
 
-def prepare_stored(header: RunHeader, plugin_folders: tuple[Path, ...]) -> Prepared:
-    """Make the plan of a stored run again, from its header alone."""
+def prepare_stored(header: RunHeader, plugin_folders: tuple[Path, ...], env: Variables = ()) -> Prepared:
+    """Make the plan of a stored run again, from its header alone, but for the values of `env`, which it does not hold.
+
+    Raises UsageProblem where these are not given.
+    """
+    apps = with_values(header.apps, env)
     servers = plugins.load_servers(plugin_folders)
     search = Search(plugins=plugins.load_generators(plugin_folders), tools_dir=tools_folder())
     stored = Plan(
         cells=tuple(planned.cell for planned in header.cells),
         excluded=header.excluded,
-        apps=header.apps,
+        apps=apps,
         rounds=header.rounds,
         seed=header.seed,
         noise=header.noise,
         looks=header.looks,
         budget_s=header.budget_s,
         trial=header.trial,
+        race=header.race,
     )
     for cell in stored.cells:
         if cell.server not in servers:
@@ -206,10 +209,17 @@ def prepare_stored(header: RunHeader, plugin_folders: tuple[Path, ...]) -> Prepa
     return Prepared(
         plan=stored,
         servers=servers,
-        apps={app.name: app for app in header.apps},
+        apps={app.name: app for app in apps},
         witness=applications.builtin_app("witness"),
         generators=used_generators(stored, {name: find_generator(search, name) for name, _ in header.generators}),
+        settings=tuple((name, command) for name, command in header.settings if name in (PREPARE, CLEANUP)),
     )
+
+
+def with_values(apps: Sequence[App], env: Variables) -> tuple[App, ...]:
+    """Give stored apps the values of their environment variables again; UsageProblem when some are missing, or are others."""
+    values = dict(given_again(dict.fromkeys(name for app in apps for name, _ in app.env), env))
+    return tuple(replace(app, env=tuple((name, values[name]) for name, _ in app.env)) for app in apps)
 
 
 def stored_setup(header: RunHeader, setup: Setup) -> Setup:
@@ -221,5 +231,6 @@ def stored_setup(header: RunHeader, setup: Setup) -> Setup:
         pin=stored.get("pin", setup.pin),
         port=int(stored.get("port", "0")),
         ready_s=int(stored.get("ready_s", setup.ready_s)),
+        overlay=stored.get("overlay") == "on",
         model=json.loads(stored.get("model", "{}")),
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import pairwise
 
-from servermatrix.analysis import open_loop, regress, sequence
+from servermatrix.analysis import open_loop, race, regress, sequence
 from servermatrix.effort import preparation_s, seconds_per_step, steps_s
 from servermatrix.measure.course import Course
 from servermatrix.model import Cell, Decision, Look, Plan, Run, Skipped
@@ -30,6 +30,8 @@ def steer(plan: Plan, so_far: Callable[[], Run], spent_s: Callable[[float], floa
         run = so_far()
         if plan.trial is not None:
             return regress.decide(run, look)
+        if plan.race is not None:
+            return race.decide(run, look)
         estimate_s = estimated_s(plan, run)
 
         def affordable(cells: Sequence[Cell], rounds: int) -> bool:

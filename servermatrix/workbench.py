@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from servermatrix import store
 from servermatrix.errors import Unfit
 from servermatrix.generators import Generator
 from servermatrix.measure.bench import Bench, Driver
 from servermatrix.measure.certificate import make_certificate
+from servermatrix.measure.hooks import Hooks, around
 from servermatrix.measure.host import layout_of
 from servermatrix.measure.probe import Patience, free_port, port_is_free
 from servermatrix.measure.process import Guard
 from servermatrix.measure.quiet import nobody
 from servermatrix.model import ENCRYPTED, Trial
-from servermatrix.prepare import Prepared, Setup
+from servermatrix.prepare import CLEANUP, PREPARE, Prepared, Setup
 from servermatrix.venues import Venues
 
 
@@ -40,6 +43,25 @@ def make_bench(
         tell=tell,
         pick_port=fixed_port(setup.port) if setup.port else free_port,
     )
+
+
+@contextlib.contextmanager
+def readied(prepared: Prepared, setup: Setup, tell: Callable[[str], None]) -> Iterator[None]:
+    """Run the user's command before all starts, and the other one after them; a simulation starts nothing and needs neither.
+
+    Raises Unfit where the first fails, or another run is measuring: what readies a database must not disturb who uses it.
+    """
+    commands = dict(prepared.settings)
+    before, after = commands.get(PREPARE, ""), commands.get(CLEANUP, "")
+    if prepared.simulation is not None or not (before or after):
+        yield
+        return
+    with store.locked(setup.out):
+        pass
+    named = [app for app in prepared.plan.apps if app.name == app.target]  # as the user's own are, and no other
+    app = (named or prepared.plan.apps)[0]
+    with around(Hooks(folder=Path(app.folder), prepare=before, cleanup=after, env=app.env), tell):
+        yield
 
 
 def app_dirs(trial: Trial | None) -> dict[str, str]:

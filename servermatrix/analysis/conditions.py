@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from servermatrix.analysis.phrases import counted, spread
-from servermatrix.model import App, Cell, Host, Noise, Run, RunHeader, Unlike
+from servermatrix.model import App, Asked, Cell, Host, Noise, Run, RunHeader, Unlike
 
 MEMORY = 0.01  # as a share: what a kernel keeps of it for itself changes from version to version
 ABSENT = "none"
@@ -105,13 +105,17 @@ def _requests(base: RunHeader, head: RunHeader, cells: Cells) -> Iterator[Unlike
     before, after = ({app.name: app for app in header.apps} for header in (base, head))
     for name in dict.fromkeys(one.app for one, _ in cells):
         one, other = before.get(name), after.get(name)
-        if one and other and (one.request, one.expect) != (other.request, other.expect):
+        if one and other and one.asked != other.asked:
             those = frozenset(cell.id for cell, _ in cells if cell.app == name)
             yield Unlike(what=f"request of {name}", base=_request(one), head=_request(other), cells=those)
 
 
 def _request(app: App) -> str:
-    sent, right = app.request, app.expect
+    return "; ".join(f"{each.weight} x {_asked(each)}" if app.mix else _asked(each) for each in app.asked)
+
+
+def _asked(asked: Asked) -> str:
+    sent, right = asked.request, asked.expect
     headers = "".join(f" {name}: {value}" for name, value in sent.headers)
     body = f" body {sent.body!r}" if sent.body else ""
     wanted = f" {right.body!r}" if right.body is not None else f" with {right.contains!r}" if right.contains else ""

@@ -13,6 +13,7 @@ import click
 
 from servermatrix import __version__
 from servermatrix.cli import interrupts
+from servermatrix.cli.redaction import without_values
 from servermatrix.errors import Exit, MatrixError
 
 # Name -> what the overview says. A command's module is imported when it is called: all of them together would make
@@ -21,6 +22,7 @@ COMMANDS = {
     "run": "Measure the cells of the matrix and print the tables.",
     "plan": "Print every cell with its command, what is excluded and why.",
     "verify": "Start every setting once, without load, and say what really ran.",
+    "pick": "Find the server and settings for your app, with the lines to paste.",
     "check": "Compare two sides in one run and say what regressed.",
     "compare": "Compare two stored runs, cell by cell.",
     "trend": "Print and draw the last nights of a history.",
@@ -129,5 +131,6 @@ def _told(failure: Exception) -> int:
 
 def _crash_log(bug: Exception) -> str:
     with tempfile.NamedTemporaryFile("w", prefix="servermatrix-bug-", suffix=".log", delete=False) as log:
-        log.write(f"servermatrix {__version__}\nPython {sys.version}\n{sys.argv}\n\n{''.join(traceback.format_exception(bug))}")
+        argv = [sys.argv[0], *without_values(sys.argv[1:])]
+        log.write(f"servermatrix {__version__}\nPython {sys.version}\n{argv}\n\n{''.join(traceback.format_exception(bug))}")
     return log.name

@@ -22,9 +22,10 @@ from servermatrix.prepare import Prepared, Setup, Wishes, prepare_stored, stored
 from servermatrix.render import check_ahead
 from servermatrix.shards import Shard, shard_of
 from servermatrix.suggest import listed
+from servermatrix.workbench import readied
 
 AFTERWARDS = frozenset({"history", "junit", "bench_json", "inconclusive", "bisect", "as_json", "quiet", "verbose"})
-WITH_RESUME = frozenset({"resume", "out", "runners", "fail_fast"}) | AFTERWARDS
+WITH_RESUME = frozenset({"resume", "out", "runners", "fail_fast", "env", "env_file"}) | AFTERWARDS
 
 
 @click.command()
@@ -114,7 +115,8 @@ def check(
             prepared = _prepared(wishes, setup, asked, wanted)
         else:
             prepared, setup = _stored(wishes, setup, folder, wanted)
-        checked = conduct_check(prepared, setup, progress.listener, wanted, folder)
+        with readied(prepared, setup, tell):
+            checked = conduct_check(prepared, setup, progress.listener, wanted, folder)
     _print(checked, as_json=as_json, verbose=verbose)
 
 
@@ -135,7 +137,7 @@ def _stored(wishes: Wishes, setup: Setup, folder: Path, wanted: Wanted) -> tuple
     if header.trial is None:
         raise UsageProblem(f"run {header.id} is no check", f"go on with it with: python3 run_matrix.py run --resume {header.id}")
     _check_shard(shard_of(header), wanted)
-    prepared = prepare_stored(header, wishes.plugin_folders)
+    prepared = prepare_stored(header, wishes.plugin_folders, wishes.env)
     check_places(wanted)
     return prepared, stored_setup(header, setup)
 

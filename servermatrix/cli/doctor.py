@@ -12,7 +12,7 @@ from servermatrix.cli.selectors import PYTHON
 from servermatrix.cli.show import AS_JSON
 from servermatrix.errors import Exit
 from servermatrix.measure.doctor import examine, extras
-from servermatrix.prepare import tools_folder
+from servermatrix.places import tools_folder
 from servermatrix.render import findings
 
 

@@ -15,7 +15,7 @@ from servermatrix.cli.show import tell, wants_escapes
 from servermatrix.effort import steps_expected
 from servermatrix.experiment import Listener
 from servermatrix.measure.course import Found
-from servermatrix.model import Ceiling, Decision, Failed, Measured, Pace, Proof, Run, Sample, Skipped, Step
+from servermatrix.model import Attempt, Ceiling, Decision, Failed, Measured, Pace, Proof, Run, Sample, Skipped, Step
 from servermatrix.render import progress
 
 
@@ -64,6 +64,8 @@ class Progress:
                 self._say(progress.ceiling_line(record))
             case Pace():
                 self._paced(progress.pace_line(record))
+            case Attempt():
+                self._say(progress.attempt_line(record))
             case Proof():
                 pass
 
@@ -95,8 +97,10 @@ class Progress:
             tell(line)
 
     def _eta_s(self) -> float:
-        done = len(self._seen) - self._before
-        return progress.eta(done, self._steps - self._before, time.monotonic() - self._began)
+        done, elapsed_s = len(self._seen) - self._before, time.monotonic() - self._began
+        left_s = progress.eta(done, self._steps - self._before, elapsed_s)
+        budget_s = self._run.header.budget_s if self._run is not None and self._run.header.race is not None else 0
+        return min(left_s, max(0.0, budget_s - elapsed_s)) if budget_s and not self._before else left_s
 
     def _draw(self) -> None:
         if self._live is None or self._run is None:

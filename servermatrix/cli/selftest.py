@@ -10,12 +10,12 @@ import click
 from servermatrix import plugins
 from servermatrix.errors import UsageProblem
 from servermatrix.measure.selftest import run_checks, run_statistics
-from servermatrix.prepare import tools_folder
+from servermatrix.places import tools_folder
 from servermatrix.suggest import listed
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.option("--statistics", is_flag=True, help="Prove the statistics on made-up truth, in minutes; writes two pages of docs/.")
+@click.option("--statistics", is_flag=True, help="Prove the statistics on made-up truth, in minutes; writes pages of docs/.")
 @click.argument("pytest_args", nargs=-1, type=click.UNPROCESSED)
 def selftest(*, statistics: bool, pytest_args: tuple[str, ...]) -> None:
     """Run lint, types and every test of this project; further words go to pytest."""

@@ -10,31 +10,31 @@ from typing import IO
 import click
 
 from servermatrix.errors import UsageProblem
-from servermatrix.model import CheckReport, Report
+from servermatrix.model import CheckReport, PickReport, Report
 from servermatrix.prepare import Prepared, Setup
-from servermatrix.render import check_document, check_markdown, check_terminal, document, markdown, terminal
+from servermatrix.render import check_terminal, pick_terminal, terminal
+from servermatrix.reports import AnyReport, to_json, to_markdown
 from servermatrix.suggest import listed
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
-def show(report: Report | CheckReport, *, as_json: bool, as_markdown: bool) -> None:
-    """Print it to standard output; no escape sequence goes anywhere but to a terminal that wants colour."""
+def show(report: AnyReport, *, as_json: bool, as_markdown: bool, where: str = "") -> None:
+    """Print it to standard output; no escape sequence goes anywhere but to a terminal that wants colour.
+
+    `where` is the folder of a search, where there is more of it.
+    """
+    if as_json or as_markdown:
+        click.echo(to_json(report) if as_json else to_markdown(report), nl=False)
+        return
     width, colour = shutil.get_terminal_size((120, 24)).columns, wants_escapes(sys.stdout)
-    if isinstance(report, CheckReport):
-        text = (
-            check_document.to_json(report)
-            if as_json
-            else check_markdown.to_markdown(report)
-            if as_markdown
-            else check_terminal.to_terminal(report, width=width, colour=colour)
-        )
-    elif as_json:
-        text = document.to_json(report)
-    elif as_markdown:
-        text = markdown.to_markdown(report)
-    else:
-        text = terminal.to_terminal(report, width=width, colour=colour)
+    match report:
+        case PickReport():
+            text = pick_terminal.to_terminal(report, width=width, colour=colour, where=where)
+        case CheckReport():
+            text = check_terminal.to_terminal(report, width=width, colour=colour)
+        case Report():
+            text = terminal.to_terminal(report, width=width, colour=colour)
     click.echo(text, nl=False)
 
 

@@ -9,7 +9,9 @@ import shutil
 import click
 
 from servermatrix import shards
+from servermatrix.config import environment, limits
 from servermatrix.config.shape import seconds
+from servermatrix.model import Limit
 from servermatrix.shards import Shard
 
 # A comma, but not one within a requirement such as uvloop>=0.22,<0.23 or gunicorn[fast,gevent].
@@ -87,6 +89,21 @@ class Header(click.ParamType[tuple[str, str]]):
         return name, content.strip()
 
 
+class Variable(click.ParamType[tuple[str, str]]):
+    """`NAME=VALUE`, or `NAME` for a variable that is set here."""
+
+    name = "name=value"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Read it; what is said of a mistake never holds the value."""
+        if isinstance(value, tuple):
+            return value
+        try:
+            return environment.read_variable(str(value), os.environ)
+        except ValueError as problem:
+            self.fail(str(problem), param, ctx)
+
+
 class Share(click.ParamType[float]):
     """A share such as 3%, as a number: 0.03."""
 
@@ -100,6 +117,36 @@ class Share(click.ParamType[float]):
         if not found or not float(found[1]) < 100:  # noqa: PLR2004 - percent
             self.fail(f"{value!r} is not a percentage from 0% to below 100%, such as 3%", param, ctx)
         return float(found[1]) / 100
+
+
+class Keeping(click.ParamType[Limit]):
+    """A limit such as `p99<50ms`."""
+
+    name = "limit"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> Limit:
+        """Read it."""
+        if isinstance(value, Limit):
+            return value
+        try:
+            return limits.read_limit(str(value))
+        except ValueError as problem:
+            self.fail(f"{value!r} {problem}", param, ctx)
+
+
+class Size(click.ParamType[int]):
+    """A size in memory such as 512MB, in bytes."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it."""
+        if isinstance(value, int):
+            return value
+        try:
+            return limits.read_size(str(value))
+        except ValueError as problem:
+            self.fail(f"{value!r} {problem}", param, ctx)
 
 
 class OneOf(click.ParamType[Shard]):

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from servermatrix.cli.redaction import without_values
 from servermatrix.cli.selectors import PYTHON, selecting, typed_besides
 from servermatrix.cli.show import AS_JSON, tell
 from servermatrix.cli.values import Seconds
@@ -41,7 +42,7 @@ def verify(
     if refused := typed_besides(HEEDED):
         raise UsageProblem(f"verify starts the witness and puts no load on it; {listed(refused)} has no meaning for it")
     wishes = both_worker_counts(wishes)
-    setup = Setup(out=out, argv=tuple(sys.argv[1:]), python=python, ready_s=startup_timeout)
+    setup = Setup(out=out, argv=without_values(sys.argv[1:]), python=python, ready_s=startup_timeout)
     prepared = prepare(wishes, find_tools=False)
     suspects = impossible(wishes) if excluded else ()
     count, seen = total(prepared, suspects), list[Verified]()

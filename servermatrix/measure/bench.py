@@ -12,14 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from servermatrix.contracts import Launch, LoadGenerator, Server
-from servermatrix.measure.certificate import Certificate, write_certificate
+from servermatrix.measure.certificate import Certificate
 from servermatrix.measure.client import Address
 from servermatrix.measure.failure import SENTENCE_LENGTH, StepFailure, last_words
 from servermatrix.measure.host import Layout
 from servermatrix.measure.logs import trim_log
 from servermatrix.measure.probe import Patience, free_port, lasting, listening_on
-from servermatrix.measure.process import Command, Guard, Running, scrubbed_environment, start, stop
+from servermatrix.measure.process import Command, Guard, Running, start, stop
 from servermatrix.measure.quiet import Quiet, nobody
+from servermatrix.measure.surroundings import environment, write_files
 from servermatrix.model import App, Cause, Cell, Noise
 
 HOST = "127.0.0.1"
@@ -48,7 +49,7 @@ class Venue:
 
     `contents` is all that is installed there, where somebody wants to know. `pins` are the requirements that what runs must meet,
     `constraints` the versions of whatever else is there. `failure` is a sentence when the venue is not there: whatever was to run
-    in it fails.
+    in it fails. `beside` is the interpreter whose packages it shares; `refused` says why a requirement could not be met.
     """
 
     path: str
@@ -57,6 +58,8 @@ class Venue:
     constraints: tuple[str, ...] = ()
     contents: tuple[tuple[str, str], ...] = ()
     failure: str = ""
+    beside: str = ""
+    refused: Mapping[str, str] = field(default_factory=dict)
 
 
 # What chooses an interpreter: a cell's server, python and requirements. Each server has an environment of its own, so that
@@ -134,8 +137,8 @@ class Stopped:
     listeners: tuple[str, ...]
 
 
-def launch_of(cell: Cell, *, python: str, target: str, port: int, folder: str) -> Launch:
-    """Say how a cell's server is started."""
+def launch_of(cell: Cell, *, python: str, target: str, port: int, folder: str, app: App | None = None) -> Launch:
+    """Say how a cell's server is started, on an `app` if there is one: a factory, and its lifespan."""
     return Launch(
         python=python,
         target=target,
@@ -145,6 +148,8 @@ def launch_of(cell: Cell, *, python: str, target: str, port: int, folder: str) -
         protocol=cell.protocol,
         options=dict(cell.options),
         folder=folder,
+        factory=app is not None and app.factory,
+        lifespan="auto" if app is None else app.lifespan,
     )
 
 
@@ -182,11 +187,11 @@ def start_server(bench: Bench, cell: Cell, app: App, log: Path, folder: Path) ->
     server, port, target = bench.servers[cell.server], bench.pick_port(HOST), app.target_for(cell.interface)
     if target is None:
         raise StepFailure(Cause.SERVER, f"the app {app.name} is not written for {cell.interface.upper()}", fatal=True)
-    launch = launch_of(cell, python=bench.venue(cell).path, target=target, port=port, folder=str(folder))
-    _write_files(server, launch, bench.certificate)
+    launch = launch_of(cell, python=bench.venue(cell).path, target=target, port=port, folder=str(folder), app=app)
+    write_files(server, launch, bench.certificate)
     command = Command(
         argv=server.argv(launch),
-        env=scrubbed_environment({"PYTHONPATH": app.folder, **server.env(launch)}),
+        env=environment(app, server, launch),
         folder=folder,
         log=log,
         open_files=4 * cell.load.connections + SPARE_FILES,
@@ -199,16 +204,6 @@ def start_server(bench: Bench, cell: Cell, app: App, log: Path, folder: Path) ->
         folder=folder,
         log_limit_bytes=ACCESS_LOG_LIMIT_BYTES if launch.access_log else LOG_LIMIT_BYTES,
     )
-
-
-def _write_files(server: Server, launch: Launch, certificate: Certificate | None) -> None:
-    for name, text in server.files(launch).items():
-        (Path(launch.folder) / name).write_text(text)
-    if launch.encrypted and certificate is not None:
-        try:
-            write_certificate(certificate, launch)
-        except OSError as error:
-            raise StepFailure(Cause.ENVIRONMENT, f"the certificate could not be written: {error}", fatal=True) from error
 
 
 def stop_server(bench: Bench, started: Started) -> Stopped:

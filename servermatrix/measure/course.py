@@ -6,12 +6,12 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from servermatrix.model import Ceiling, Cell, Decision, Look, Pace, Plan, Proof, Run, Sample, Skipped, Step
+from servermatrix.model import Attempt, Ceiling, Cell, Decision, Look, Pace, Plan, Proof, Run, Sample, Skipped, Step
 
 NO_PACE = "there is no rate to send at: no cell that it may be compared with was measured in a closed loop"
 AT_THE_END = 0.05  # what may be spent on false claims where all of it is left
 
-Found = Ceiling | Proof | Sample | Decision | Pace
+Found = Ceiling | Proof | Sample | Decision | Pace | Attempt
 # (step, rate in requests/s, why it cannot be taken: empty where it can) -> what to store.
 Take = Callable[[Step, float, str], Iterator[Proof | Sample]]
 

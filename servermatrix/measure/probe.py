@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import socket
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import psutil
@@ -14,7 +14,7 @@ from servermatrix.measure.client import Address, Answer, exchange
 from servermatrix.measure.failure import StepFailure, last_words
 from servermatrix.measure.process import Running
 from servermatrix.measure.usage import read
-from servermatrix.model import Cause, Expect, Request
+from servermatrix.model import App, Cause, Expect, Request
 
 POLL_S = 0.02
 SHOWN_BODY = 60
@@ -38,12 +38,13 @@ class Patience:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Question:
-    """What a server is asked, what is right, and how long it may take."""
+    """What a server is asked, what is right, and how long it may take; `said` names the question where there are several."""
 
     address: Address
     request: Request
     expect: Expect
     patience: Patience = Patience()
+    said: str = ""
 
 
 def free_port(host: str) -> int:
@@ -113,7 +114,28 @@ def check_once(running: Running, question: Question, when: str) -> None:
     """Demand one right answer; StepFailure otherwise."""
     wrong = hear(question).wrong
     if wrong is not None:
-        raise StepFailure(Cause.SERVER, f"{when} the server {wrong}{last_words(running.log)}", fatal=True)
+        when = f"{when}, {question.said}" if question.said else f"{when} "
+        raise StepFailure(Cause.SERVER, f"{when}the server {wrong}{last_words(running.log)}", fatal=True)
+
+
+def questions(address: Address, app: App, patience: Patience) -> tuple[Question, ...]:
+    """Return all that is asked of an app, one question for each request of its mix."""
+    return tuple(
+        Question(
+            address=address,
+            request=one.request,
+            expect=one.expect,
+            patience=patience,
+            said=f"asked {one.request.method} {one.request.path} of the mix, " if app.mix else "",
+        )
+        for one in app.asked
+    )
+
+
+def check_each(running: Running, asked: Sequence[Question], when: str) -> None:
+    """Demand the right answer to one question after the other; StepFailure names the one that has another."""
+    for question in asked:
+        check_once(running, question, when)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +169,9 @@ def wait_ready(running: Running, question: Question, workers: int) -> Ready:
             break
         time.sleep(POLL_S)
     waited_s = time.monotonic() - begin
-    raise StepFailure(Cause.SERVER, f"not ready after {waited_s:.0f} s: it {said}{last_words(running.log)}", fatal=True)
+    raise StepFailure(
+        Cause.SERVER, f"not ready after {waited_s:.0f} s: {question.said}it {said}{last_words(running.log)}", fatal=True
+    )
 
 
 def settle(running: Running, *, limit_s: float = 5.0, pause_s: float = 0.1) -> None:

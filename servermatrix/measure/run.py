@@ -108,7 +108,7 @@ def _sample(bench: Bench, step: Step, rate_per_s: float, verdict: Failed | Proof
     return measure_step(bench, step, rate_per_s)
 
 
-def measure_step(bench: Bench, step: Step, rate_per_s: float = 0.0) -> Sample:
+def measure_step(bench: Bench, step: Step, rate_per_s: float = 0.0) -> Measured | Failed:
     """Start the server, wait for the right answer, warm up, measure the windows, ask again, stop: one observation.
 
     With a `rate_per_s` that is an open loop.
@@ -118,15 +118,16 @@ def measure_step(bench: Bench, step: Step, rate_per_s: float = 0.0) -> Sample:
     try:
         window.wait_for_quiet(bench)
         with serving(bench, cell, app, log) as started:
-            question = probe.Question(address=started.address, request=app.request, expect=app.expect, patience=bench.patience)
-            ready = probe.wait_ready(started.running, question, cell.workers)
+            asked = probe.questions(started.address, app, bench.patience)
+            ready = probe.wait_ready(started.running, asked[0], cell.workers)
+            probe.check_each(started.running, asked[1:], "before the load")
             check_alarms(bench.servers[cell.server], started)
             if cell.workers > 1:
                 probe.settle(started.running)
             shot = window.make_shot(bench, started, cell, app, ready.answer, rate_per_s=rate_per_s)
             window.warm_up(bench, started, cell, shot)
             windows = tuple(window.measure(bench, started, cell, shot) for _ in range(cell.load.windows))
-            probe.check_once(started.running, question, "after the load")
+            probe.check_each(started.running, asked, "after the load")
         return Measured(
             cell_id=cell.id,
             round=step.round,
@@ -173,12 +174,15 @@ def simulate(
         if why_not:
             yield Skipped(cell_id=step.cell.id, round=step.round, started_at=SIMULATED_AT, reason=why_not)
         else:
-            yield _simulated(generator, step, rate_per_s, plan.seed, model)
+            yield simulate_step(generator, step, rate_per_s, plan.seed, model)
 
     return walk(plan, stored, before, course, take)
 
 
-def _simulated(generator: LoadGenerator, step: Step, rate_per_s: float, seed: int, model: Mapping[str, object]) -> Sample:
+def simulate_step(
+    generator: LoadGenerator, step: Step, rate_per_s: float, seed: int, model: Mapping[str, object]
+) -> Measured | Failed:
+    """Answer one step from a model, in an open loop with a `rate_per_s`; TypeError of a generator that does not simulate."""
     cell = step.cell
     if generator.simulate is None:
         message = "not a generator that simulates"

@@ -28,9 +28,9 @@ def run_checks(root: Path, tools_dir: Path, pytest_args: tuple[str, ...], enviro
 
 
 def run_statistics(root: Path, environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Prove the claims of reports and of checks on made-up worlds; return what failed as run_checks does.
+    """Prove the claims of reports, checks and searches on made-up worlds; return what failed as run_checks does.
 
-    That writes docs/statistics.md and docs/nightly-statistics.md. Unfit outside a checkout.
+    That writes docs/statistics.md, docs/nightly-statistics.md and docs/pick-statistics.md. Unfit outside a checkout.
     """
     _require_checkout(root)
     return () if _passes(root, ("tests.truth",), environment) else ("statistics",)

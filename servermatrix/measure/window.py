@@ -222,7 +222,7 @@ def check_noise(used: Usage, limits: Noise, then: str = "") -> None:
 def make_shot(bench: Bench, started: Started, cell: Cell, app: App, right: Answer, *, rate_per_s: float = 0.0) -> Shot:
     """Say what one window asks, how hard and for how long; `right` is an answer that was looked at.
 
-    With a `rate_per_s` it is an open loop.
+    With a `rate_per_s` it is an open loop. Of a mix the lengths of the answers differ.
     """
     load = cell.load
     scheme = "https" if cell.protocol in ENCRYPTED else "http"
@@ -232,7 +232,7 @@ def make_shot(bench: Bench, started: Started, cell: Cell, app: App, right: Answe
         protocol=cell.protocol,
         streams=load.streams,
         requests_per_connection=load.requests_per_connection,
-        body_bytes=len(right.body),
+        body_bytes=None if app.mix else len(right.body),
         request=app.request,
         connections=load.connections,
         threads=load.threads,
@@ -242,6 +242,7 @@ def make_shot(bench: Bench, started: Started, cell: Cell, app: App, right: Answe
         result=str(started.folder / "generator.result"),
         expect_status=app.expect.status,
         rate_per_s=rate_per_s,
+        mix=app.mix,
     )
 
 

@@ -50,7 +50,11 @@ def check_interpreter(bench: Bench, cell: Cell) -> None:
     venue = bench.venue(cell)
     if venue.failure:
         raise StepFailure(Cause.SERVER, venue.failure, fatal=True)
-    missing = unmet(_requirements(bench, cell), venue.versions, venue.path)
+    requirements = _requirements(bench, cell)
+    refused = next((venue.refused[text] for text in requirements if text in venue.refused), None)
+    if refused is not None:
+        raise StepFailure(Cause.SERVER, refused, fatal=True)
+    missing = unmet(requirements, venue.versions, venue.path)
     if missing is None:
         return
     if cell.python or cell.requires:  # made for the cell: what it asks for does not go together, and nothing is to be installed

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+from dataclasses import replace
 from itertools import chain
 from pathlib import PurePosixPath
 
@@ -27,8 +28,8 @@ def launches(draw: st.DrawFn) -> tuple[Combination, Launch]:
         option = one.server.options[name]
         if isinstance(option, Count):
             options[name] = str(draw(st.integers(option.minimum, option.minimum + 1000)))
-    launch = Launch(**{field: getattr(launch, field) for field in Launch.__slots__} | {"options": options})
-    return one, launch
+    factory, lifespan = draw(st.booleans()), draw(st.sampled_from(("auto", "on", "off")))
+    return one, replace(launch, options=options, factory=factory, lifespan=lifespan)
 
 
 folders = st.sampled_from(("/cell", "/tmp/servermatrix-a b", "/tmp/ü", "/tmp/a:b"))
@@ -63,6 +64,7 @@ def test_the_same_start_has_the_same_command_files_and_environment_and_is_left_u
         [
             *(part(launch) for part in (one.server.argv, one.server.env, one.server.files, one.server.needs, one.server.proof)),
             *(part(launch) for part in (one.server.interface, one.server.unequal, one.server.objection)),
+            *(part(launch) for part in (one.server.settings, one.server.settings_argv)),
         ]
         for _ in range(2)
     )
@@ -95,6 +97,16 @@ def test_another_number_of_workers_is_another_command(drawn: tuple[Combination, 
     other = Launch(**{field: getattr(launch, field) for field in Launch.__slots__} | {"workers": workers})
     if possible(one, launch) and possible(one, other):
         assert (everything(one, launch) == everything(one, other)) == (launch.workers == workers)
+
+
+@given(launches())
+def test_the_files_that_are_there_to_stay_tell_port_app_and_workers_too(drawn: tuple[Combination, Launch]) -> None:
+    one, launch = drawn
+    words, settings = one.server.settings_argv(launch), one.server.settings(launch)
+    texts = [*words, *settings.values()]
+    for known in (str(launch.port), launch.called, *([str(launch.workers)] if launch.workers > 1 else [])):
+        assert not words or any(re.search(rf"(?<!\d){re.escape(known)}(?!\d)", text) for text in texts)
+    assert all(compile(text, name, "exec") for name, text in settings.items() if name.endswith(".py"))
 
 
 @given(launches())

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from servermatrix.model import (
     App,
+    Asked,
+    Attempt,
     Cause,
     Ceiling,
     Cell,
@@ -22,6 +24,7 @@ from servermatrix.model import (
     Expect,
     Failed,
     Host,
+    Limit,
     Load,
     LoadErrors,
     LoadStats,
@@ -31,6 +34,7 @@ from servermatrix.model import (
     Pace,
     PlannedCell,
     Proof,
+    Race,
     Request,
     Run,
     RunHeader,
@@ -90,11 +94,37 @@ CELLS = built(
     duplicate=st.booleans(),
     side=TEXT,
 )
-PLANNED = built(PlannedCell, cell=CELLS, argv=WORDS, load_argv=WORDS, unequal=WORDS)
+PLANNED = built(PlannedCell, cell=CELLS, argv=WORDS, load_argv=WORDS, unequal=WORDS, settings=PAIRS, settings_argv=WORDS)
 EXPECTS = built(Expect, status=COUNT, body=st.none() | TEXT, contains=st.none() | TEXT)
 REQUESTS = built(Request, method=TEXT, path=TEXT, headers=PAIRS, body=TEXT)
 CONTROLS = st.none() | built(Control, holds=TEXT, seconds=SHARE, threads=COUNT, burns=SHARE, beyond=TEXT)
-APPS = built(App, name=TEXT, target=TEXT, folder=TEXT, request=REQUESTS, expect=EXPECTS, twins=PAIRS, control=CONTROLS)
+APPS = built(
+    App,
+    name=TEXT,
+    target=TEXT,
+    folder=TEXT,
+    request=REQUESTS,
+    expect=EXPECTS,
+    twins=PAIRS,
+    control=CONTROLS,
+    factory=st.booleans(),
+    lifespan=TEXT,
+    env=PAIRS,
+    mix=st.lists(built(Asked, request=REQUESTS, expect=EXPECTS, weight=COUNT), max_size=2).map(tuple),
+)
+LIMITS = built(Limit, metric=TEXT, bound=SHARE, text=TEXT, percent=SHARE)
+RACES = st.none() | built(
+    Race,
+    prefer=TEXT,
+    limits=st.lists(LIMITS, max_size=2).map(tuple),
+    rate_per_s=SHARE,
+    references=WORDS,
+    cores=COUNT,
+    pool=COUNT,
+    finalists=COUNT,
+    holding_s=COUNT,
+    generator=TEXT,
+)
 HOSTS = built(Host, system=TEXT, cpu=TEXT, cores=COUNT, memory_bytes=COUNT, python=TEXT, pinned=TEXT)
 SIDES = built(Side, name=TEXT, requires=WORDS, app_dir=TEXT, versions=PAIRS, git=TEXT)
 TRIALS = built(Trial, baseline=SIDES, candidate=SIDES, margin=SHARE)
@@ -118,6 +148,7 @@ HEADERS = built(
     looks=st.lists(built(Look, round=ROUND, alpha=SHARE), max_size=3).map(tuple),
     budget_s=COUNT,
     trial=st.none() | TRIALS,
+    race=RACES,
 )
 ERRORS = built(LoadErrors, connect=COUNT, read=COUNT, write=COUNT, status=COUNT, timeout=COUNT)
 STATS = built(
@@ -169,7 +200,8 @@ RESUMED = built(Resumed, started_at=TEXT, argv=WORDS)
 CEILINGS = built(Ceiling, generator=TEXT, protocol=TEXT, threads=ROUND, requests_per_s=SHARE, cpu_us_per_request=SHARE)
 PACES = built(Pace, cell_id=CELL_ID, rate_per_s=SHARE, slowest=TEXT)
 DECISIONS = built(Decision, round=ROUND, alpha=SHARE, dropped=PAIRS, stopped=TEXT)
-AFTER_HEADER = st.one_of(MEASURED, FAILED, SKIPPED, PROOFS, RESUMED, CEILINGS, PACES, DECISIONS)
+ATTEMPTS = built(Attempt, number=ROUND, rate_per_s=SHARE, sample=MEASURED | FAILED)
+AFTER_HEADER = st.one_of(MEASURED, FAILED, SKIPPED, PROOFS, RESUMED, CEILINGS, PACES, DECISIONS, ATTEMPTS)
 RECORDS = HEADERS | AFTER_HEADER
 RUNS = st.tuples(HEADERS, st.lists(AFTER_HEADER, max_size=5))
 
@@ -242,6 +274,7 @@ def test_any_prefix_of_a_run_file_is_a_shorter_run(run: tuple[RunHeader, list[Re
     assert cut.ceilings == full.ceilings[: len(cut.ceilings)]
     assert cut.paces == full.paces[: len(cut.paces)]
     assert cut.decisions == full.decisions[: len(cut.decisions)]
+    assert cut.attempts == full.attempts[: len(cut.attempts)]
 
 
 @given(RUNS, AFTER_HEADER, st.data())
@@ -282,9 +315,15 @@ def test_a_proof_that_a_resumed_run_repeats_is_read_once(header: RunHeader, proo
     assert as_run(written([header, proof, other, proof])).proofs == (proof, other)
 
 
-@given(HEADERS, st.lists(CEILINGS | PACES | DECISIONS, max_size=8))
-def test_what_was_settled_once_is_not_settled_anew(header: RunHeader, records: list[Ceiling | Pace | Decision]) -> None:
-    """Of two ceilings of a generator, two paces of a cell, two decisions of a look, the first counts."""
+@given(HEADERS, ATTEMPTS, ATTEMPTS)
+def test_of_two_attempts_of_one_number_the_first_counts(header: RunHeader, first: Attempt, second: Attempt) -> None:
+    other = replace(second, number=first.number + 1)
+    assert as_run(written([header, first, replace(second, number=first.number), other])).attempts == (first, other)
+
+
+@given(HEADERS, st.lists(CEILINGS | PACES | DECISIONS | ATTEMPTS, max_size=8))
+def test_what_was_settled_once_is_not_settled_anew(header: RunHeader, records: list[Ceiling | Pace | Decision | Attempt]) -> None:
+    """Of two ceilings of a generator, paces of a cell, decisions of a look, attempts of a number, the first counts."""
     run = as_run(written([header, *records]))
     firsts: dict[object, Record] = {}
     for record in records:
@@ -295,5 +334,7 @@ def test_what_was_settled_once_is_not_settled_anew(header: RunHeader, records: l
                 firsts.setdefault(("pace", record.cell_id), record)
             case Decision():
                 firsts.setdefault(("look", record.round), record)
-    found: list[Record] = [*run.ceilings, *run.paces, *run.decisions]
+            case Attempt():
+                firsts.setdefault(("attempt", record.number), record)
+    found: list[Record] = [*run.ceilings, *run.paces, *run.decisions, *run.attempts]
     assert sorted(map(encode, found)) == sorted(map(encode, firsts.values()))

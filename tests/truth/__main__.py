@@ -1,6 +1,6 @@
-"""Runs the studies of reports and of nights, which write docs/statistics.md and docs/nightly-statistics.md.
+"""Runs the studies of reports, of nights and of races, each of which writes a page: docs/statistics.md and those named after it.
 
-With `reports` or `nights` it runs these alone; with `--only NAME` fast cases of that name, which write nothing.
+With `reports`, `nights` or `picks` it runs these alone; with `--only NAME` fast cases of that name, which write nothing.
 """
 
 from __future__ import annotations
@@ -10,37 +10,43 @@ import os
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.truth import nights
+from tests.truth import nights, picks
 from tests.truth.cases import Case, broken, counted, on_all_cores, pooled
 from tests.truth.document import document
 from tests.truth.studies import fast, whole
 
 PLACE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
+Write = Callable[[float, int, Callable[[str], None]], int]
+PAGES: Mapping[str, Write] = {"nights": nights.write, "picks": picks.write}
+FAST = {"nights": nights.of_fast, "picks": picks.of_fast}
 
 
 def main() -> int:
     """Return 1 when a bound is broken, else 0."""
     parser = argparse.ArgumentParser(prog="python -m tests.truth", description=__doc__)
-    parser.add_argument("what", nargs="?", choices=("reports", "nights"), help="run these studies alone; default: all")
+    parser.add_argument("what", nargs="?", choices=("reports", "nights", "picks"), help="run these studies alone; default: all")
     parser.add_argument("--only", metavar="NAME", help="run the fast cases whose name or study has this in it; write nothing")
     parser.add_argument("--scale", type=float, default=1.0, help="how many times the usual number of matrices")
     given = parser.parse_args()
     if given.only:
-        return _fast_nights(given.only) if given.what == "nights" else _fast(given.only)
-    failed = _whole(given.scale) if given.what != "nights" else 0
-    return _nights(given.scale) or failed if given.what != "reports" else failed
+        return _fast_of(FAST[given.what], given.only) if given.what in FAST else _fast(given.only)
+    failed = _whole(given.scale) if given.what in {None, "reports"} else 0
+    for name, write in PAGES.items():
+        failed = _written(write, given.scale) or failed if given.what in {None, name} else failed
+    return failed
 
 
-def _nights(scale: float) -> int:
+def _written(write: Write, scale: float) -> int:
     began_s = time.monotonic()
-    broken = nights.write(scale, len(os.sched_getaffinity(0)), lambda text: _say(f"{time.monotonic() - began_s:5.0f} s  {text}"))
+    broken = write(scale, len(os.sched_getaffinity(0)), lambda text: _say(f"{time.monotonic() - began_s:5.0f} s  {text}"))
     return 1 if broken else 0
 
 
-def _fast_nights(name: str) -> int:
-    number, wrong = nights.of_fast(name)
+def _fast_of(of_fast: Callable[[str], tuple[int, list[str]]], name: str) -> int:
+    number, wrong = of_fast(name)
     if not number:
         _say(f"there is no fast case with {name!r} in its name")
         return 1

@@ -184,6 +184,23 @@ def test_a_server_sees_the_folder_of_its_app_and_none_of_our_settings(
         assert started.running.log.read_text().splitlines()[0] == "/nowhere 1 None"
 
 
+def test_a_server_sees_the_variables_of_its_app_but_where_they_would_change_what_it_is(bench: Bench, tmp_path: Path) -> None:
+    source = "import os; print(*map(os.environ.get, ('OF_APP', 'MINE', 'PYTHONPATH')), flush=True)\n"
+    server = replace(small_server(source + SLEEPER), env=lambda _: {"MINE": "1"})
+    app = replace(small_app(), env=(("MINE", "2"), ("OF_APP", "3"), ("PYTHONPATH", "/more")))
+    with serving(replace(bench, servers={"small": server}), make_cell(), app, tmp_path / "log") as started:
+        assert said(started.running, "up")
+        assert started.running.log.read_text().splitlines()[0] == "3 1 /nowhere:/more"
+
+
+def test_a_server_is_told_that_its_app_is_made_by_a_function_and_whether_to_run_its_lifespan() -> None:
+    app = replace(small_app(), factory=True, lifespan="off")
+    launch = launch_of(make_cell(), python="py", target="a:b", port=7, folder="/f", app=app)
+    assert (launch.factory, launch.lifespan) == (True, "off")
+    launch = launch_of(make_cell(), python="py", target="a:b", port=7, folder="/f")
+    assert (launch.factory, launch.lifespan) == (False, "auto")
+
+
 def test_a_server_may_open_as_many_files_as_its_connections_need(bench: Bench, tmp_path: Path) -> None:
     source = "import resource; print(resource.getrlimit(resource.RLIMIT_NOFILE)[0], flush=True)\n" + SLEEPER
     bench = replace(bench, servers={"small": small_server(source)})

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from servermatrix.analysis import conditions
-from servermatrix.model import App, Cell, Expect, Host, Load, Noise, Proof, Request, Run, RunHeader, Unlike
+from servermatrix.model import App, Asked, Cell, Expect, Host, Load, Noise, Proof, Request, Run, RunHeader, Unlike
 from tests.unit.compared_runs import A, B, steady
 
 BASE = steady("base")
@@ -112,6 +112,10 @@ def test_options_that_the_id_does_not_show_are_looked_at() -> None:
         (replace(APP, expect=Expect(status=204)), "GET /, answer 204"),
         (replace(APP, expect=Expect(body="hello")), "GET /, answer 200 'hello'"),
         (replace(APP, expect=Expect(contains="hell")), "GET /, answer 200 with 'hell'"),
+        (
+            replace(APP, mix=(Asked(request=Request(), weight=3), Asked(request=Request(path="/b")))),
+            "3 x GET /, answer 200; 1 x GET /b, answer 200",
+        ),
     ],
 )
 def test_another_request_is_not_the_same_load(app: App, said: str) -> None:

@@ -19,6 +19,7 @@ from servermatrix.measure.client import Answer
 from servermatrix.measure.course import NO_PACE, Course, Found
 from servermatrix.measure.run import GIVEN_UP, measure, measure_step, simulate, wire_of
 from servermatrix.model import (
+    Asked,
     Cause,
     Ceiling,
     Cell,
@@ -30,6 +31,7 @@ from servermatrix.model import (
     Pace,
     Plan,
     Proof,
+    Request,
     Run,
     Sample,
     Skipped,
@@ -107,6 +109,25 @@ def test_a_step_that_works_is_measured_with_all_its_windows(bench: Bench) -> Non
     assert (sample.cell_id, sample.round, len(sample.windows)) == (CELL.id, 4, 3)
     assert sample.startup_s > 0
     assert sample.started_at.endswith("Z")
+
+
+def mixed(bench: Bench, path: str, expect: Expect) -> Bench:
+    """Ask for something else beside what the app of a bench is asked for."""
+    app = bench.apps["plain"]
+    mix = (Asked(request=app.request, expect=app.expect), Asked(request=Request(path=path), expect=expect))
+    return replace(bench, apps={**bench.apps, "plain": replace(app, mix=mix)})
+
+
+def test_every_request_of_a_mix_is_asked_before_any_load_and_after_it(bench: Bench) -> None:
+    found = measure_step(mixed(bench, "/other", bench.apps["plain"].expect), Step(cell=CELL, round=1))
+    assert isinstance(found, Measured), found
+
+
+def test_a_request_of_a_mix_that_is_answered_wrongly_fails_the_step_before_any_load(bench: Bench) -> None:
+    never = driven_by(bench, small_generator("import pathlib; pathlib.Path('driven').touch()", parse=refuse))
+    found = measure_step(mixed(never, "/other", Expect(status=201)), Step(cell=CELL, round=1))
+    assert isinstance(found, Failed)
+    assert found.reason.startswith("before the load, asked GET /other of the mix, the server answered 200 instead of 201")
 
 
 def test_a_setting_is_proven_once_before_its_first_sample_whatever_the_app(bench: Bench) -> None:

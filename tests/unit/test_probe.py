@@ -19,6 +19,7 @@ from servermatrix.measure.probe import (
     Heard,
     Question,
     ask,
+    check_each,
     check_listeners,
     check_once,
     complaint,
@@ -27,10 +28,11 @@ from servermatrix.measure.probe import (
     lasting,
     no_port_left,
     port_is_free,
+    questions,
     settle,
     wait_ready,
 )
-from servermatrix.model import Cause, Expect, Request
+from servermatrix.model import App, Asked, Cause, Expect, Request
 from tests.room import ANSWERING, SHORT, SLEEPER, answering, program, said
 from tests.speakers import Reply, at, http2, saying, server_context, speaking
 
@@ -345,3 +347,35 @@ def test_a_server_whose_processes_keep_appearing_has_not_settled(tmp_path: Path)
     with program(tmp_path, source + "time.sleep(60)") as running:
         settle(running, limit_s=15.0, pause_s=0.3)
         assert len(running.members()) == 5
+
+
+def mixed(*asked: Asked) -> App:
+    return App(name="shop", target="shop:app", folder=".", request=asked[0].request, expect=asked[0].expect, mix=asked)
+
+
+def test_all_that_is_asked_of_an_app_is_asked_one_by_one() -> None:
+    address = Address(host=HOST, port=1)
+    one = App(name="shop", target="shop:app", folder=".", request=Request(path="/x"), expect=RIGHT)
+    (alone,) = questions(address, one, SHORT)
+    assert (alone.request, alone.expect, alone.patience, alone.said) == (one.request, RIGHT, SHORT, "")
+    mix = (Asked(request=Request(path="/a")), Asked(request=Request(path="/b", method="PUT"), expect=RIGHT, weight=3))
+    found = questions(address, mixed(*mix), SHORT)
+    assert [(each.request, each.expect) for each in found] == [(each.request, each.expect) for each in mix]
+    assert found[1].said == "asked PUT /b of the mix, "
+
+
+def test_the_request_of_a_mix_that_is_answered_wrongly_is_named(tmp_path: Path) -> None:
+    mix = [
+        Asked(request=Request(path=path), expect=Expect(body="ok", status=status)) for path, status in (("/a", 200), ("/b", 201))
+    ]
+    port = free_port(HOST)
+    with program(tmp_path, ANSWERING, str(port), "200", "ok") as running:
+        asked = questions(Address(host=HOST, port=port), mixed(*mix), SHORT)
+        wait_ready(running, asked[0], 1)
+        check_each(running, asked[:1], "before the load")
+        with pytest.raises(
+            StepFailure, match=r"^before the load, asked GET /b of the mix, the server answered 200 instead of 201"
+        ):
+            check_each(running, asked, "before the load")
+        with pytest.raises(StepFailure, match=r"^not ready after \d s: asked GET /b of the mix, it answered 200 instead of 201"):
+            wait_ready(running, asked[1], 1)

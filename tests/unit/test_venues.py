@@ -7,6 +7,7 @@ import sys
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from venv import EnvBuilder
 from zipfile import ZipFile
 
 import pytest
@@ -108,12 +109,13 @@ def test_a_python_that_is_not_here_is_the_failure_of_its_cells_alone() -> None:
     assert venues.shown_python(("small", "3.99", ())) == "3.99"
 
 
-def write_wheel(folder: Path, name: str, version: str) -> None:
+def write_wheel(folder: Path, name: str, version: str, needs: str = "") -> None:
     """Write a package of nothing that pip and uv install without any index."""
+    more = f"Requires-Dist: {needs}\n" if needs else ""
     info = f"{name}-{version}.dist-info"
     with ZipFile(folder / f"{name}-{version}-py3-none-any.whl", "w") as wheel:
         wheel.writestr(f"{name}.py", "")
-        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n")
+        wheel.writestr(f"{info}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{more}")
         wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
         wheel.writestr(f"{info}/RECORD", "")
 
@@ -228,3 +230,44 @@ def test_an_interpreter_is_shown_as_one_would_type_it_here(monkeypatch: pytest.M
     inside = Venues(by_want={("small", "", ()): Venue(path=str(tmp_path / "env" / "bin" / "python"))})
     assert inside.shown_python(wanted(cell())) == "env/bin/python"
     assert Venues(by_want={}).shown_python(wanted(cell())) == "python"
+
+
+def test_what_the_interpreter_of_the_run_lacks_is_installed_beside_it_and_what_it_has_stays(
+    environments: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_wheel(tmp_path, "nothing", "1.5")
+    write_wheel(tmp_path, "other", "2.0", "nothing>=1")
+    for name in ("PIP_FIND_LINKS", "UV_FIND_LINKS"):
+        monkeypatch.setenv(name, str(tmp_path))
+    EnvBuilder(with_pip=False, symlinks=True).create(tmp_path / "theirs")
+    python, site = str(tmp_path / "theirs" / "bin" / "python"), next((tmp_path / "theirs").glob("lib/python*/site-packages"))
+    info = site / "nothing-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: nothing\nVersion: 1.0\n")
+    before = sorted(site.rglob("*"))
+    servers = {"has": replace(SMALL, requires=("nothing>=1",)), "lacks": replace(SMALL, requires=("other>=1",))}
+    servers["never"] = replace(SMALL, requires=("nothing>=9",))
+    told: list[str] = []
+    cells = [cell("has"), cell("lacks"), cell("lacks", "nothing>=9"), cell("never")]
+    venues = built(servers, cells, python, told.append, overlay=True)
+    has, lacks = venues.by_want["has", "", ()], venues.by_want["lacks", "", ()]
+    assert (has.path, has.beside, has.failure) == (python, "", "")
+    assert lacks.failure == ""
+    assert Path(lacks.path).is_relative_to(environments)
+    assert lacks.beside == python
+    assert lacks.versions == {"python": RUNNING, "other": "2.0", "nothing": "1.0"}
+    assert dict(lacks.contents) == {"nothing": "1.0", "other": "2.0"}
+    assert lacks.constraints == ("nothing==1.0", "other==2.0")
+    why = "nothing 1.0 is installed beside the app and is left as it is, but nothing>=9 is needed"
+    assert lacks.refused == {"nothing>=9": f"nothing>=9 cannot be installed: {why}"}
+    never = f"nothing>=9 on Python {RUNNING}, beside the packages of {python}, cannot be installed: {why}"
+    assert venues.by_want["never", "", ()].failure == never
+    making = f"beside the packages of {python}, which stays as it is"
+    assert told == [f"making an environment for {name} {making}" for name in ("lacks", "never")]
+    assert sorted(site.rglob("*")) == before
+
+
+def test_without_an_overlay_what_is_missing_is_told_and_nothing_is_made(environments: Path) -> None:
+    venues = built(SERVERS, [cell("small", "no-such-package")], sys.executable, silent)
+    assert venues.by_want["small", "", ()].versions["no-such-package"] is None
+    assert not environments.exists()

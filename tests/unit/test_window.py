@@ -32,7 +32,7 @@ from servermatrix.measure.window import (
     warm_up,
     watch,
 )
-from servermatrix.model import App, Cause, Cell, Noise, Request, Usage
+from servermatrix.model import App, Asked, Cause, Cell, Noise, Request, Usage
 from tests.room import FAMILY, SLEEPER, STATS, guarded, make_bench, make_cell, program, said, small_app, small_generator, started
 
 CELL, APP = make_cell(), small_app()
@@ -343,6 +343,15 @@ def test_the_generator_is_told_streams_new_connections_and_the_size_of_a_right_a
     with room(tmp_path, small_generator()) as (bench, running):
         made = make_shot(bench, running, cell, APP, Answer(status=200, body=b"seven b"))
     assert (made.streams, made.requests_per_connection, made.body_bytes) == (10, 7, 7)
+
+
+def test_the_generator_is_told_a_mix_whose_answers_have_no_one_size(tmp_path: Path) -> None:
+    mix = (Asked(request=Request(path="/a"), weight=2), Asked(request=Request(path="/b")))
+    app = replace(APP, request=mix[0].request, mix=mix)
+    with room(tmp_path, small_generator()) as (bench, running):
+        made = shot(bench, running, CELL, app)
+    assert (made.mix, made.request, made.body_bytes) == (mix, mix[0].request, None)
+    assert [request.path for request in made.cycle()] == ["/a", "/b", "/a"]
 
 
 def test_the_generator_is_told_the_rate_of_an_open_loop_and_none_in_a_closed_one(tmp_path: Path) -> None:

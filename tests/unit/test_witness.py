@@ -20,7 +20,7 @@ from servermatrix.measure.failure import StepFailure
 from servermatrix.measure.probe import Patience, Question
 from servermatrix.measure.process import Guard
 from servermatrix.measure.witness import Testimony as Said
-from servermatrix.measure.witness import hear, judge, prove
+from servermatrix.measure.witness import check_interpreter, hear, judge, prove
 from servermatrix.model import Cause, Expect, Proof, Request
 from tests.room import ANSWERING, SHORT, SMALL, answering, guarded, make_bench, make_cell, small_server
 from tests.speakers import Reply, at, http2, server_context, speaking
@@ -271,6 +271,17 @@ def test_a_cell_that_needs_more_than_its_set_gives_fails_alone_and_is_not_told_t
             prove(bench, cell)
     assert caught.value.reason == "uvicorn 0.52.0 is installed but uvicorn>=0.53 is needed, in the environment of this cell"
     assert caught.value.cause is Cause.SERVER
+
+
+def test_what_could_not_be_installed_beside_an_app_fails_the_cells_that_need_it_with_the_reason(tmp_path: Path) -> None:
+    refused = {"uvloop>=1": "uvloop>=1 cannot be installed: there is none"}
+    venue = Venue(path="made", versions={"uvicorn": "0.54", "uvloop": "0.23"}, beside="theirs", refused=refused)
+    with guarded() as guard:
+        bench = replace(make_bench(tmp_path, guard, server=bench_server(("uvicorn",), ("uvloop>=1",))), venues={SMALL: venue})
+        with pytest.raises(StepFailure) as caught:
+            check_interpreter(bench, make_cell())
+        check_interpreter(replace(bench, servers={"small": bench_server(("uvicorn",), ("uvloop",))}), make_cell())
+    assert (caught.value.cause, caught.value.reason) == (Cause.SERVER, refused["uvloop>=1"])
 
 
 def witnessing(tmp_path: Path, guard: Guard, **said: object) -> Bench:

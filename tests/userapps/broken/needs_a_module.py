@@ -1,0 +1,5 @@
+"""Imports a module that is not installed."""
+
+import nosuchlibrary
+
+app = nosuchlibrary.make_app()
