@@ -15,7 +15,7 @@ from servermatrix.render.deploy import deployed
 from servermatrix.render.deploy_systemd import exec_line
 
 LOAD = Load(generator="wrk", connections=64, threads=1, duration_s=2, warmup_s=1, windows=2)
-APP = App(name="shop", target="shop.main:app", folder="/home/somebody/shop")
+APP = App(name="shop", target="shop.main:app", folder="/srv/somebody/shop")
 SECRETS = (("DATABASE_URL", "postgres://me:hidden@db"), ("TOKEN", ""))
 HEADER = RunHeader(
     id="r",
@@ -48,7 +48,7 @@ def cell(server: str = "uvicorn", protocol: str = "h1") -> Cell:
 
 
 def planned(*argv: str, of: Cell | None = None) -> PlannedCell:
-    words = ("/home/somebody/.venv/bin/python", "-m", "uvicorn", "shop.main:app", *argv)
+    words = ("/srv/somebody/.venv/bin/python", "-m", "uvicorn", "shop.main:app", *argv)
     return PlannedCell(cell=of or cell(), argv=words, load_argv=())
 
 
@@ -109,7 +109,7 @@ def test_each_file_says_how_it_is_used_in_one_line() -> None:
 
 def test_neither_folders_nor_the_interpreter_of_the_machine_are_told() -> None:
     found = deployed(HEADER, PLAIN)
-    assert "/home/somebody" not in json.dumps([found.argv, found.files])
+    assert "/srv/somebody" not in json.dumps([found.argv, found.files])
 
 
 def test_settings_beside_a_command_that_does_without_them_are_another_way() -> None:

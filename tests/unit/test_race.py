@@ -190,7 +190,7 @@ def test_a_cell_over_the_limit_of_memory_is_left_out_and_beats_nobody() -> None:
     wanted = Race(limits=(Limit(metric="memory", bound=100 * 2**20, text="memory<=100MB"),))
     heavy = [start(FAST, number, 20_000, pss_mib=120 + number) for number in (1, 2, 3)]
     run = run_of([*THREE], [*steady({ALIKE: 9_050.0, SLOW: 9_000.0}, 3), *heavy], wanted=wanted)
-    said = "it takes 122 MiB of memory, and 100 MiB is the limit"
+    said = "it takes 122 MiB of memory, and the limit is memory<=100MB"
     assert dropped(race.decide(run, FIRST)) == {FAST.id: said}
     found = race.outcome(run)
     assert (found.over, found.best) == ({FAST.id: said}, ALIKE.id)

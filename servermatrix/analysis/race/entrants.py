@@ -114,7 +114,7 @@ def _overweight(starts: Sequence[Measured], limit: Limit | None) -> str:
     known = [pss for one in starts if (pss := pss_of(one)) is not None]
     if limit is None or len(known) < ROUNDS_OF_MEMORY or median(known) <= limit.bound:
         return ""
-    return f"it takes {median(known) / 2**20:,.0f} MiB of memory, and {limit.bound / 2**20:,.0f} MiB is the limit"
+    return f"it takes {median(known) / 2**20:,.0f} MiB of memory, and the limit is {limit.text}"
 
 
 def pss_of(start: Measured) -> float | None:
