@@ -6,23 +6,18 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from dataclasses import replace
 
+from servermatrix.analysis.durations import seconds_per_step
 from servermatrix.analysis.grouping import table_key
 from servermatrix.analysis.sequence import plan_looks
 from servermatrix.analysis.stats import MIN_ROUNDS
 from servermatrix.duplicate import with_duplicate
 from servermatrix.errors import UsageProblem
-from servermatrix.model import Cell, Load, Look, Plan, Run
+from servermatrix.model import Cell, Look, Plan, Run
 
-STEP_OVERHEAD_S = 0.9
 PROOF_S = 1.0
 CALIBRATION_S = 3.0
 FEWEST_TO_GO_ON = 9  # cells of which three can have twice the rounds in the time of all, when the others end at half
 MOST_LOOKS = 3
-
-
-def seconds_per_step(load: Load) -> float:
-    """Return how long a start of a server takes, in seconds: its load and what goes on around it."""
-    return load.warmup_s + load.windows * load.duration_s + STEP_OVERHEAD_S
 
 
 def steps_s(cells: Iterable[Cell], rounds: int) -> float:

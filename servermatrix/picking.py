@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from servermatrix import experiment
+from servermatrix import experiment, store
 from servermatrix.analysis import race
 from servermatrix.errors import Exit, Unfit, UsageProblem
 from servermatrix.experiment import Finished, Listener
@@ -31,7 +31,7 @@ class Wished:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Picked:
-    """What a search left behind, and sentences about the app that were found on the way."""
+    """What a search left behind: its folder, what it says, and the exit code."""
 
     folder: Path
     report: PickReport
@@ -106,8 +106,13 @@ def _at_rates(found: Ingredients) -> Generator:
 
 
 def conduct_pick(prepared: Prepared, setup: Setup, listener: Listener) -> Picked:
-    """Look at the app and rehearse it, then run the race; raises AppUnfit when nothing of it answers rightly."""
+    """Look at the app and rehearse it, then run the race; raises AppUnfit when nothing of it answers rightly.
+
+    Raises Unfit where another run is going on.
+    """
     if prepared.simulation is None:
+        with store.locked(setup.out):
+            pass  # a rehearsal beside another run would spoil what that measures
         prepared = rehearsed(prepared, setup, listener)
     return _picked(experiment.conduct(prepared, setup, listener))
 

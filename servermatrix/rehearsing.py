@@ -20,9 +20,7 @@ from servermatrix.reports import REHEARSED
 from servermatrix.venues import built
 from servermatrix.workbench import make_bench
 
-LENIENCE = (
-    1.25  # how much longer than the budget two rounds may be expected to take once the app is known: that is no exact number
-)
+LENIENCE = 1.25  # times the budget that two rounds may be expected to take once the app is known, for that is no exact number
 MEND = "mend the app, or what is asked of it"
 TIPS = {
     "401": "give what it asks for, such as --header 'Authorization: Bearer ...'",

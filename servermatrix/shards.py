@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from servermatrix.effort import seconds_per_step
+from servermatrix.analysis.durations import seconds_per_step
 from servermatrix.errors import UsageProblem
 from servermatrix.lanes import closed_twin
 from servermatrix.model import Cell, Plan, RunHeader

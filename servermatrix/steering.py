@@ -7,7 +7,8 @@ from datetime import datetime
 from itertools import pairwise
 
 from servermatrix.analysis import open_loop, race, regress, sequence
-from servermatrix.effort import preparation_s, seconds_per_step, steps_s
+from servermatrix.analysis.durations import seconds_per_step
+from servermatrix.effort import preparation_s, steps_s
 from servermatrix.measure.course import Course
 from servermatrix.model import Cell, Decision, Look, Plan, Run, Skipped
 

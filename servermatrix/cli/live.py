@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from servermatrix.analysis.holding import told
 from servermatrix.cli import interrupts
 from servermatrix.cli.show import tell, wants_escapes
 from servermatrix.effort import steps_expected
@@ -65,7 +66,7 @@ class Progress:
             case Pace():
                 self._paced(progress.pace_line(record))
             case Attempt():
-                self._say(progress.attempt_line(record))
+                self._attempted(record)
             case Proof():
                 pass
 
@@ -88,6 +89,12 @@ class Progress:
         if line not in self._paces:
             self._paces.add(line)
             self._say(line)
+
+    def _attempted(self, attempt: Attempt) -> None:
+        """Tell what came of a start at a fixed rate; what was not tried has no rate."""
+        race = self._run.header.race if self._run is not None else None
+        if race is not None:
+            self._say(f"attempt {attempt.number}  {attempt.sample.cell_id} {told(race, attempt)}")
 
     def _say(self, line: str) -> None:
         """Tell a line, above the table where there is one."""

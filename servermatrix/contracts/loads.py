@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from servermatrix.model import Asked, LoadStats, Request, Window
@@ -51,12 +51,6 @@ class Shot:
             due[chosen] -= total
             order.append(self.mix[chosen].request)
         return tuple(order)
-
-    def wires(self) -> tuple[bytes, ...]:
-        """Lay out the requests of the cycle, in its order, as HTTP/1.1 sends them."""
-        order = self.cycle()
-        laid = {request: replace(self, request=request).wire() for request in dict.fromkeys(order)}
-        return tuple(laid[request] for request in order)
 
     def wire(self, *, last: bool = False) -> bytes:
         """Lay out the request as HTTP/1.1 sends it, with Host and Content-Length where they are not given.

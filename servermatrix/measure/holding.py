@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
+from servermatrix.analysis.durations import seconds_per_step
 from servermatrix.analysis.holding import capacities, finalists, following, reserves
 from servermatrix.contracts import LoadGenerator
-from servermatrix.effort import seconds_per_step
 from servermatrix.measure.bench import Bench
 from servermatrix.measure.run import SIMULATED_AT, measure_step, simulate_step
 from servermatrix.model import Attempt, Cause, Cell, Failed, Measured, Plan, Run, Step

@@ -12,7 +12,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table as Layout
 from rich.text import Text
 
-from servermatrix.model import Attempt, Ceiling, Decision, Failed, LoadStats, Measured, Pace, RunHeader, Sample, Skipped
+from servermatrix.model import Ceiling, Decision, Failed, LoadStats, Measured, Pace, RunHeader, Sample, Skipped
 from servermatrix.render.table import ABSENT, amount, counted, plain
 
 _MINUTE = 60
@@ -78,13 +78,6 @@ def _second_stage(decision: Decision, header: RunHeader) -> str:
     fresh = counted(header.rounds - decision.round, "fresh round")
     who = f"{counted(len(going), 'cell')} of {amount(len({one.cell.pair for one in header.cells}))}"
     return f"after the first stage, round {decision.round}: {who} will have {fresh}"
-
-
-def attempt_line(attempt: Attempt) -> str:
-    """Say in one line what a start at a fixed rate gave; of what was not tried, why."""
-    sample = attempt.sample
-    at = f" at {amount(attempt.rate_per_s)} req/s" if attempt.rate_per_s else ""
-    return f"attempt {attempt.number}  {plain(sample.cell_id)}{at}  {_outcome(sample)}"
 
 
 def pace_line(pace: Pace) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -72,7 +73,8 @@ def test_real_servers_are_rehearsed_and_bytes_that_change_or_differ_are_told(ben
         "the answers to GET /date",
         "the answers to GET /uuid",
     ]
-    assert "from call to call: from byte 8 on" in found.warnings[0]
+    # Two random texts begin alike once in sixteen times.
+    assert re.search(r"from call to call: from byte ([89]|\d\d) on", found.warnings[0])
     assert set(found.answers) == {one.start for one in cells}
     assert len({answers["GET /steady"] for answers in found.answers.values()}) == 1
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,8 @@ def document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "shop.py").write_text(APP)
     (tmp_path / "fake.yaml").write_text(MODEL)
+    # As it is typed, so that the run keeps what it would keep of it.
+    monkeypatch.setattr(sys, "argv", ["run_matrix.py", *WORDS, *ASKED])
     code = guarded([*WORDS, *ASKED, "--load", "fake", "--fake", "fake.yaml", "--seed", "7"])
     out, err = capsys.readouterr()
     assert code == 0, err

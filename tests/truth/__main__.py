@@ -20,8 +20,8 @@ from tests.truth.studies import fast, whole
 
 PLACE = Path(__file__).resolve().parents[2] / "docs" / "statistics.md"
 Write = Callable[[float, int, Callable[[str], None]], int]
-PAGES: Mapping[str, Write] = {"nights": nights.write, "picks": picks.write}
-FAST = {"nights": nights.of_fast, "picks": picks.of_fast}
+PAGES: Mapping[str, Write] = {"nights": nights.PAGE.write, "picks": picks.PAGE.write}
+FAST = {"nights": nights.PAGE.of_fast, "picks": picks.PAGE.of_fast}
 
 
 def main() -> int:

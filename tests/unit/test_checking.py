@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from servermatrix.analysis.durations import seconds_per_step
 from servermatrix.analysis.regress import judge
 from servermatrix.checking import Asked, exit_code, plan_check, read_trial
 from servermatrix.config.overrides import Overrides
-from servermatrix.effort import confirmation_s, estimate_s, preparation_s, seconds_per_step, steps_expected
+from servermatrix.effort import confirmation_s, estimate_s, preparation_s, steps_expected
 from servermatrix.errors import Exit, NothingSelected, NotInstalled, Unfit, UsageProblem
 from servermatrix.header import check_same, describe
 from servermatrix.measure.bench import Venue, wanted

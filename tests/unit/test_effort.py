@@ -6,10 +6,11 @@ from dataclasses import replace
 
 import pytest
 
+from servermatrix.analysis.durations import seconds_per_step
 from servermatrix.analysis.sequence import plan_looks
 from servermatrix.analysis.stats import rounds_needed
 from servermatrix.duplicate import measured_twice, with_duplicate
-from servermatrix.effort import estimate_s, fit_budget, largest_table, preparation_s, seconds_per_step, steps_s
+from servermatrix.effort import estimate_s, fit_budget, largest_table, preparation_s, steps_s
 from servermatrix.errors import Exit, UsageProblem
 from servermatrix.model import Cell, Load, Plan
 

@@ -9,11 +9,10 @@ from math import inf
 import pytest
 
 from servermatrix.analysis.holding import broke, capacities, finalists, following, held, reserves, told, unfinished
-from servermatrix.analysis.holding.elapsed import OVERHEAD_S, seconds_per_step, spent_s_of
+from servermatrix.analysis.holding.elapsed import spent_s_of
 from servermatrix.analysis.holding.entrants import entrants
 from servermatrix.analysis.holding.search import WITHIN, common_rate
 from servermatrix.analysis.holding.starts import STARTS, AtRate, holds, percentile_us
-from servermatrix.effort import STEP_OVERHEAD_S
 from servermatrix.model import LATENCY, Attempt, Cause, Cell, Failed, Held, Limit, LoadStats, Measured, Race, Run
 from tests.unit.analyse_runs import THEN, cell, failed, measured, rates, run, series, window
 
@@ -482,5 +481,3 @@ def test_the_time_that_was_spent_is_that_between_starts_but_for_pauses() -> None
     made = [Attempt(number=n, rate_per_s=9.0, sample=replace(at(A, 9), started_at=time)) for n, time in enumerate(times, 1)]
     assert spent_s_of(made, 3.0) == 5 + 3 + 3 + 3
     assert spent_s_of([], 3.0) == 0
-    assert OVERHEAD_S == STEP_OVERHEAD_S
-    assert seconds_per_step(A.load) == 2 + OVERHEAD_S

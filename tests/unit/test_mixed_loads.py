@@ -51,7 +51,6 @@ mixes = st.lists(st.integers(1, 40), min_size=1, max_size=6).map(
 def test_without_a_mix_it_is_the_one_request() -> None:
     alone = replace(SHOT, mix=())
     assert alone.cycle() == (ITEMS,)
-    assert alone.wires() == (alone.wire(),)
 
 
 def test_the_order_is_that_of_nginx_for_its_own_example() -> None:
@@ -68,12 +67,6 @@ def test_every_request_stands_in_the_cycle_as_often_as_its_weight_and_never_far_
     for each in mix:
         for sent in range(1, len(cycle) + 1):
             assert abs(cycle[:sent].count(each.request) - sent * each.weight / len(cycle)) < len(mix)
-
-
-def test_the_wires_are_those_of_the_cycle() -> None:
-    wires = SHOT.wires()
-    assert wires == tuple(replace(SHOT, request=request).wire() for request in SHOT.cycle())
-    assert Counter(wires) == {wire_of(each): each.weight for each in MIX}
 
 
 def wire_of(asked: Asked, *, last: bool = False) -> bytes:

@@ -49,6 +49,7 @@ def test_a_search_of_one_start_is_told_as_unsettled_and_others_are_open() -> Non
         report.answer
     )
     assert standings(report) == {FAST.id: Standing.PICKED, SLOW.id: Standing.OPEN}
+    assert report.answer.startswith("so far, use ")
     assert says(report, "before it was settled what 1 cell can hold there: give it more --budget")
 
 

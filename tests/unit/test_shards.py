@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from servermatrix import shards
+from servermatrix.analysis.durations import seconds_per_step
 from servermatrix.duplicate import with_duplicate
-from servermatrix.effort import seconds_per_step
 from servermatrix.errors import UsageProblem
 from servermatrix.model import BASELINE, CANDIDATE, App, Cell, Host, Load, Noise, Plan, RunHeader, Side, Trial
 from servermatrix.outlook import outlook

@@ -7,7 +7,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from servermatrix.effort import preparation_s, seconds_per_step, steps_s
+from servermatrix.analysis.durations import seconds_per_step
+from servermatrix.effort import preparation_s, steps_s
 from servermatrix.model import (
     Cause,
     Cell,

@@ -6,17 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import pairwise
 
+from servermatrix.analysis.durations import seconds_per_step
 from servermatrix.analysis.holding.entrants import capacities, finalists, reserves
 from servermatrix.analysis.holding.search import following
-from servermatrix.model import Attempt, Load, Run
+from servermatrix.model import Attempt, Run
 
-OVERHEAD_S = 0.9  # what goes on around the load of a start
 PAUSE = 3.0  # times what a start should take: between two that lie further apart nothing went on
-
-
-def seconds_per_step(load: Load) -> float:
-    """Return how long a start of a server takes, in seconds: its load and what goes on around it."""
-    return load.warmup_s + load.windows * load.duration_s + OVERHEAD_S
 
 
 def unfinished(run: Run) -> bool:

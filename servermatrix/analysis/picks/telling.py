@@ -60,7 +60,9 @@ def _recommended(picked: Row, told: Told) -> str:
     does = f"{_kept(held, told.race, told.known)}, and " if held else ""
     full = f"it serves {cell.app} at {rate(picked.summary.rps)}" if picked.summary.rps else "it serves it"
     costs = joined([*_costs(picked)])
-    return f"use {setting(cell)}: {does}{full}{f' with {costs}' if costs else ''}"
+    # Of what is not told apart yet any may turn out to be the one.
+    use = "so far, use" if told.of(Standing.OPEN) else "use"
+    return f"{use} {setting(cell)}: {does}{full}{f' with {costs}' if costs else ''}"
 
 
 def _costs(row: Row) -> Iterator[str]:

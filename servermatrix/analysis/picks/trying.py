@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import ceil
 
 from servermatrix.analysis import holding
-from servermatrix.analysis.holding.elapsed import seconds_per_step
+from servermatrix.analysis.durations import seconds_per_step
 from servermatrix.analysis.holding.search import common_rate, next_rate, starts_wanted
 from servermatrix.analysis.holding.starts import by_cell
 from servermatrix.model import Run
